@@ -1,0 +1,187 @@
+"""Django's settings, for both tiers. What a deployment may change comes from config/env.py."""
+
+import sys
+from typing import Any
+
+from config import env
+from config.kinds import Database
+
+GREENROOM = env.read()
+LOBBY = GREENROOM.tier == "lobby"
+PRODUCTION = GREENROOM.production
+
+SECRET_KEY = GREENROOM.secret_key
+DEBUG = False  # in every mode: no answer ever shows a stack, a query or a path
+ALLOWED_HOSTS = [*GREENROOM.allowed_hosts]
+
+# Both tiers install both apps, so that the lobby's admin shows the realtime service's models.
+# In the realtime tier Daphne, standing first, makes `manage.py runserver` serve ASGI.
+INSTALLED_APPS = [
+    *([] if LOBBY else ["daphne", "channels"]),
+    "config",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "lobby",
+    "realtime",
+]
+AUTH_USER_MODEL = "realtime.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The realtime tier answers HTTP from plain ASGI routes and passes through no middleware.
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "lobby.middleware.Cors",
+    *(
+        f"lobby.middleware.{name}"  # what the admin needs, and the API does without
+        for name in (
+            "StaticFiles",
+            "Session",
+            "Common",
+            "Csrf",
+            "Authentication",
+            "Message",
+            "XFrameOptions",
+        )
+    ),
+]
+ROOT_URLCONF = "config.lobby_urls" if LOBBY else "config.realtime_urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+def sqlite() -> dict[str, Any]:
+    """One file, durable at every commit; a writer waits for another for 2 s at most."""
+    GREENROOM.data.mkdir(parents=True, exist_ok=True)
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": GREENROOM.data / "greenroom.sqlite3",
+        "OPTIONS": {
+            "timeout": 2,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+        },
+    }
+
+
+def postgresql(database: Database) -> dict[str, Any]:
+    """A pool of connections on which nothing hangs; a migration takes the time it takes."""
+    limits = (
+        "-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=2000"
+    )
+    pooled = {"pool": {"min_size": 1, "max_size": 8, "timeout": 2}, "options": limits}
+    migrating = sys.argv[1:2] == ["migrate"]
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": database.name,
+        "HOST": database.host,
+        "PORT": database.port,
+        "USER": database.user,
+        "PASSWORD": database.password,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 2, **({} if migrating else pooled), **database.options},
+    }
+
+
+DATABASES = {"default": postgresql(GREENROOM.database) if GREENROOM.database else sqlite()}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+}
+CHANNEL_LAYERS = {
+    "default": (
+        {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [GREENROOM.redis_url], "prefix": "greenroom"},
+        }
+        if GREENROOM.redis_url
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    ),
+}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+
+# WhiteNoise serves the admin's and the API documentation's files from where they are installed.
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_HSTS_SECONDS = 30 * 24 * 3600 if PRODUCTION else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if GREENROOM.trusted_proxies else None
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W002",  # frames and
+    "security.W003",  # forms are protected by lobby.middleware, which the check does not know
+    "security.W005",  # HSTS for subdomains and
+    "security.W021",  # its preload list speak for a whole domain: its owner's decision
+    "security.W008",  # the proxy that ends TLS redirects; a redirected POST would lose its body
+]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_SCHEMA_CLASS": "lobby.schema.JsonSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "UNAUTHENTICATED_USER": None,
+    "EXCEPTION_HANDLER": "lobby.errors.exception_handler",
+    "NUM_PROXIES": GREENROOM.trusted_proxies,
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "POSTPROCESSING_HOOKS": [],  # the models' schemas are complete as they come
+    "TITLE": "Greenroom",
+    "DESCRIPTION": "Create a room, join it, look at it; then connect to the wsUrl of the answer.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "config.logs.LineFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": GREENROOM.log_level},
+    "loggers": {
+        # Django's own handlers would print a second time, or mail; a refused request is no warning.
+        "django": {"handlers": [], "propagate": True},
+        "django.request": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},  # it would log every call,
+        "uvicorn": {"level": "WARNING"},  # and this one how it starts
+    },
+}

@@ -1,0 +1,8 @@
+"""The lobby, for a WSGI server."""
+
+from django.core.wsgi import get_wsgi_application
+
+from config import env
+
+env.enter("lobby")
+application = get_wsgi_application()

@@ -1,0 +1,70 @@
+"""What an answer of the realtime service says: a reply, its own refusal, or nothing of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar, cast
+
+import httpx
+
+from contracts import jsonio
+from contracts.errors import CATALOGUE, Code, ErrorBody, ErrorInfo, RoomError
+from contracts.http import RegisterReply, RoomState
+
+Told = TypeVar("Told", RegisterReply, RoomState)
+
+
+class BrokenAnswer(RoomError):
+    """The answer is none of the service's own; `reason` is for our log and never for the caller."""
+
+    def __init__(self, reason: str, *, repeatable: bool = True) -> None:
+        super().__init__(Code.INTERNAL_ERROR, status=502)
+        self.reason = reason
+        self.repeatable = repeatable
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def read(answer: httpx.Response, model: type[Told], room_id: str) -> Told:
+    """The answer as `model`, when it is a success about the right room. Raises RoomError."""
+    body = _body(answer)
+    if answer.status_code != 200:
+        raise _refusal(answer, body)
+    try:
+        told = jsonio.decode(body, model)
+    except RoomError as error:
+        raise BrokenAnswer(f"status 200, {error.message}") from None
+    if told.room_id != room_id or not bytes(told.settings).startswith(b"{"):
+        raise BrokenAnswer("status 200, but of another room or without settings")
+    return told
+
+
+def _refusal(answer: httpx.Response, body: bytes) -> RoomError:
+    status, error = answer.status_code, _error_of(body)
+    if status == 401 or (error and error.code is Code.UNAUTHORIZED):
+        reason = "it refused our service key; is GREENROOM_SERVICE_KEY the same on both sides?"
+        return BrokenAnswer(reason, repeatable=False)
+    if error and status == CATALOGUE[error.code].status != 500:
+        wait_s = _retry_after_s(answer)
+        return RoomError(error.code, error.message, details=error.details, retry_after_s=wait_s)
+    if status == 503:  # a proxy's word for a service that it cannot reach
+        return RoomError(Code.REALTIME_UNAVAILABLE)
+    return BrokenAnswer(f"status {status}")
+
+
+def _body(answer: httpx.Response) -> bytes:
+    """The bytes as they came: no encoding was asked for, so none is undone."""
+    return b"".join(cast(Iterable[bytes], answer.stream))
+
+
+def _error_of(body: bytes) -> ErrorInfo | None:
+    try:
+        return jsonio.decode(body, ErrorBody).error
+    except RoomError:
+        return None
+
+
+def _retry_after_s(answer: httpx.Response) -> float | None:
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None

@@ -1,0 +1,33 @@
+"""Failures told to the operator: often enough to be seen, too rarely to fill a disk."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+INTERVAL_S = 10.0
+
+
+class Complaints:
+    """Logs the first failure at once, and then one line per `INTERVAL_S` with the newest."""
+
+    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._logger = logger
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._quiet_until = 0.0
+        self._unsaid = 0
+
+    def add(self, reason: str) -> None:
+        """One more failure."""
+        with self._lock:
+            self._unsaid += 1
+            if self._clock() < self._quiet_until:
+                return
+            count, self._unsaid = self._unsaid, 0
+            self._quiet_until = self._clock() + INTERVAL_S
+        self._logger.error(
+            "The realtime service failed a call (%d since last said): %s", count, reason
+        )

@@ -1,0 +1,108 @@
+"""Bodies of the lobby's public API and of the realtime service's internal one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from contracts.limits import IDENTITY_MAX
+
+Role = Literal["player", "spectator"]
+Visibility = Literal["public", "private"]
+Identity = Annotated[str, Meta(min_length=1, max_length=IDENTITY_MAX, pattern=r"^[\x21-\x7e]+\Z")]
+NO_SETTINGS = msgspec.Raw(b"{}")
+
+
+class CreateRoom(Struct, frozen=True, rename="camel"):
+    """POST /api/rooms. `settings` is read by the party's own model."""
+
+    username: str
+    settings: msgspec.Raw = field(default_factory=lambda: NO_SETTINGS)
+    party: str = "leet99"
+    visibility: Visibility = "private"
+
+
+class JoinRoom(Struct, frozen=True, rename="camel"):
+    """POST /api/rooms/{roomId}/join."""
+
+    username: str
+    role: Role = "player"
+    party: str = "leet99"
+
+
+class Admission(Struct, frozen=True, rename="camel"):
+    """The answer to create (201) and join (200): where to connect, and as whom."""
+
+    room_id: str
+    ws_url: str
+    player_id: str
+    player_token: str
+    role: Role
+    is_host: bool
+    settings: msgspec.Raw
+
+
+class Counts(Struct, frozen=True):
+    """Members of a room by role; bots are not counted here."""
+
+    players: int
+    spectators: int
+
+
+class RoomSummary(Struct, frozen=True, rename="camel"):
+    """GET /api/rooms/{roomId}."""
+
+    room_id: str
+    phase: str
+    settings: msgspec.Raw
+    counts: Counts
+
+
+class RegisterRequest(Struct, frozen=True, rename="camel"):
+    """POST /parties/{party}/{roomId}/register, lobby to realtime."""
+
+    player_id: Identity
+    player_token: Identity
+    username: str
+    role: Role
+    is_host: bool
+    settings: msgspec.Raw = field(default_factory=lambda: NO_SETTINGS)
+    visibility: Visibility = "private"
+
+
+class RegisterReply(Struct, frozen=True, rename="camel", kw_only=True):
+    """The room's word that the player is in, and stored."""
+
+    ok: Literal[True] = True
+    room_id: str
+    settings: msgspec.Raw
+    match_phase: str
+    phase: str
+    counts: Counts
+
+
+class PlayerCounts(Struct, frozen=True):
+    """Everybody in a room, bots included."""
+
+    players: int
+    spectators: int
+    bots: int
+
+
+class RoomState(Struct, frozen=True, rename="camel"):
+    """GET /parties/{party}/{roomId}/state."""
+
+    room_id: str
+    phase: str
+    player_count: int
+    player_counts: PlayerCounts
+    settings: msgspec.Raw
+
+
+class Health(Struct, frozen=True):
+    """GET /healthz and /readyz of both tiers: `checks` says what was tried and how it went."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    checks: dict[str, str] = {}

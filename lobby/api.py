@@ -1,0 +1,38 @@
+"""The base of the API's views: REST framework without what a public JSON API does not use.
+
+Measured in process: 231 us a request with the stock view, parsers, serializers and renderers,
+below 90 us this way. See docs/decisions for the figures of the whole path.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class ApiView(APIView):
+    """No users, permissions, versions or media types to choose from: throttles, then the method.
+
+    Views read bodies with `lobby.bodies` and return what `lobby.answers` makes.
+    """
+
+    parser_classes = ()
+    renderer_classes = ()
+    authentication_classes = ()
+    permission_classes = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """What happens before the method's own function."""
+        self.check_throttles(request)
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None: 405 and OPTIONS say Allow, the CORS middleware says Vary."""
+        return {}
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The methods that this path takes."""
+        return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})

@@ -1,0 +1,63 @@
+"""Every failure of the lobby as one canonical JSON answer, whoever raised it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+
+from contracts.errors import Code, RoomError
+from lobby.answers import refusal
+
+logger = logging.getLogger(__name__)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
+    """REST framework's hook: what a view raised, as an answer."""
+    response = refusal(_as_room_error(error))
+    if isinstance(error, exceptions.MethodNotAllowed):
+        response["Allow"] = ", ".join(context["view"].allowed_methods)
+    return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404."""
+    return refusal(RoomError(Code.NOT_FOUND))
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: a request that its own layers refuse, for instance an unknown Host."""
+    return refusal(RoomError(Code.BAD_REQUEST))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500; Django has written the traceback to the log."""
+    return refusal(RoomError(Code.INTERNAL_ERROR))
+
+
+def _as_room_error(error: Exception) -> RoomError:
+    match error:
+        case RoomError():
+            return error
+        case exceptions.Throttled():
+            return RoomError(Code.RATE_LIMITED, retry_after_s=error.wait)
+        case exceptions.MethodNotAllowed():
+            return RoomError(Code.METHOD_NOT_ALLOWED)
+        case exceptions.UnsupportedMediaType():
+            return RoomError(Code.UNSUPPORTED_MEDIA_TYPE)
+        case Http404() | exceptions.NotFound() | exceptions.NotAcceptable():
+            return RoomError(Code.NOT_FOUND)
+        case exceptions.APIException() if error.status_code < 500:
+            return RoomError(Code.BAD_REQUEST)
+        case _:
+            return _bug(error)
+
+
+def _bug(error: Exception) -> RoomError:
+    """An answer with a number under which the log has the traceback."""
+    error_id = secrets.token_hex(4)
+    logger.error("Error %s", error_id, exc_info=error)
+    return RoomError(Code.INTERNAL_ERROR, f"Something went wrong on our side (error {error_id})")

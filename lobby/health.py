@@ -1,0 +1,75 @@
+"""Whether the lobby lives (/healthz), and whether it can work (/readyz)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from contracts.http import Health
+from lobby import wiring
+from lobby.answers import answer
+from lobby.api import ApiView
+
+
+class HealthView(ApiView):
+    """/healthz"""
+
+    @extend_schema(operation_id="readHealth", responses=Health)
+    def get(self, request: Request) -> HttpResponse:
+        """Always the same, as long as there is a thread to say it."""
+        return answer(Health("ok"))
+
+
+class ReadyView(ApiView):
+    """/readyz"""
+
+    @extend_schema(operation_id="readReadiness", responses={200: Health, 503: Health})
+    def get(self, request: Request) -> HttpResponse:
+        """503 without a usable database. Without the realtime service it is degraded and 200: no
+        other lobby would do better, and taking this one away would only hide why."""
+        checks = {"database": _says(_database), "migrations": _says(_migrations)}
+        usable = set(checks.values()) == {"ok"}
+        checks["realtime"] = _says(_realtime)
+        if not usable:
+            return answer(Health("unavailable", checks), status=503)
+        return answer(Health("ok" if checks["realtime"] == "ok" else "degraded", checks))
+
+
+class NotOk(Exception):
+    """A check's word for the page."""
+
+
+def _says(check: Callable[[], object]) -> str:
+    """How a check went. What a driver has to say stays out: it may name hosts and users."""
+    try:
+        check()
+    except NotOk as word:
+        return str(word)
+    except Exception:  # noqa: BLE001  (whatever a driver raises, the check failed)
+        return "failed"
+    return "ok"
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+@cache
+def _migrations() -> None:
+    """Asked until it is so (a raise is not cached): migrations stay applied, and reading them is
+    dear."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotOk("not applied")
+
+
+def _realtime() -> None:
+    if not wiring.current().lobby.client.reachable():
+        raise NotOk("unreachable")

@@ -1,0 +1,49 @@
+"""The lobby put together: one realtime client and one set of limits per process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+
+from contracts.client import RealtimeClient
+from contracts.transport import KeepAliveTransport
+from lobby.service import Lobby
+from lobby.windows import Limits
+
+if TYPE_CHECKING:
+    from config.env import Environment
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """What the views work with. `limits` is None when RATE_LIMITS is off."""
+
+    lobby: Lobby
+    limits: Limits | None
+
+
+def wire(environment: Environment) -> Wiring:
+    """Everything as the environment says."""
+    client = RealtimeClient(
+        environment.realtime_url,
+        environment.service_keys[0],
+        transport=KeepAliveTransport(connect_timeout_s=environment.realtime_connect_timeout_s),
+        try_timeout_s=environment.realtime_try_timeout_s,
+        total_timeout_s=environment.realtime_total_timeout_s,
+        calls_max=calls_max(environment.lobby_threads),
+    )
+    lobby = Lobby(client, environment.realtime_public_url, environment.secret_key)
+    return Wiring(lobby, Limits() if environment.rate_limits else None)
+
+
+def calls_max(threads: int) -> int:
+    """All threads but a sixteenth, which is left for what needs no call: /healthz, the admin."""
+    return max(1, threads - max(2, threads // 16))
+
+
+def current() -> Wiring:
+    """The running process's wiring; a test may put another in its place."""
+    wiring: Wiring = apps.get_app_config("lobby").wiring
+    return wiring

@@ -1,0 +1,1 @@
+"""The room service: the authority of every room."""

@@ -1,0 +1,48 @@
+"""Requests to touch a room. Pure data: the journal keeps them as they are, so no token is here."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from contracts.http import NO_SETTINGS, Role, Visibility
+
+
+class Register(Struct, frozen=True, tag_field="command", tag="register"):
+    """The lobby admits a player; with `is_host`, to a room that this very command creates."""
+
+    player_id: str
+    token_hash: str  # SHA-256 of the player's token, hexadecimal
+    fingerprint: str  # SHA-256 of the decoded request: the same request again is not a second one
+    username: str  # cleaned
+    role: Role = "player"
+    is_host: bool = False
+    settings: msgspec.Raw = NO_SETTINGS
+    visibility: Visibility = "private"
+
+
+class Connect(Struct, frozen=True, tag_field="command", tag="connect"):
+    """A socket shows a player's token and wants to see the room."""
+
+    token_hash: str
+
+
+class Receive(Struct, frozen=True, tag_field="command", tag="receive"):
+    """A message from a connected player."""
+
+    player_id: str
+    type: str
+    payload: msgspec.Raw
+
+
+class Inspect(Struct, frozen=True, tag_field="command", tag="inspect"):
+    """Somebody asks for the room's summary."""
+
+
+class Refresh(Struct, frozen=True, tag_field="command", tag="refresh"):
+    """Every connected player is owed a fresh view."""
+
+
+Command: TypeAlias = Register | Connect | Receive | Inspect | Refresh

@@ -1,0 +1,50 @@
+"""Messages to clients as bytes. What all members share is encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import UNSET, UnsetType
+
+from contracts import jsonio
+from contracts.sockets import Frame
+
+
+def frame(
+    kind: str,
+    payload: object,
+    *,
+    seq: int | UnsetType = UNSET,
+    request_id: str | UnsetType = UNSET,
+) -> bytes:
+    """One message to one or many clients."""
+    return jsonio.encode(Frame(kind, request_id, seq, payload))
+
+
+class View:
+    """A snapshot whose payload is an object of shared fields, encoded once, and personal ones."""
+
+    __slots__ = ("_head", "_shared")
+
+    def __init__(
+        self,
+        kind: str,
+        shared: Mapping[str, object],
+        *,
+        seq: int | UnsetType = UNSET,
+        request_id: str | UnsetType = UNSET,
+    ) -> None:
+        # The envelope's last field is its payload when the head is cut before `{}`.
+        envelope = jsonio.encode({"type": kind, **_given(requestId=request_id, seq=seq)})
+        self._head = envelope[:-1] + b',"payload":'
+        self._shared = jsonio.encode(shared)
+
+    def frame(self, personal: Mapping[str, object]) -> bytes:
+        """The snapshot for one player; personal fields come first."""
+        own = jsonio.encode(personal)
+        between = b"," if len(own) > 2 and len(self._shared) > 2 else b""
+        return self._head + own[:-1] + between + self._shared[1:] + b"}"
+
+
+def _given(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not UNSET}

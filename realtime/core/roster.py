@@ -1,0 +1,125 @@
+"""Who belongs to a room: every rule about seats, names, roles and the host is here."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from contracts.errors import Code, RoomError, bad_request
+from contracts.usernames import username_key
+from realtime.core.commands import Register
+
+Role = Literal["player", "spectator", "bot"]
+
+
+class Player(Struct, frozen=True):
+    """A durable member of the room, in either role. Survives every connection it has."""
+
+    player_id: str
+    username: str
+    username_key: str
+    role: Role
+    token_hash: str
+    fingerprint: str
+    joined_at: float  # seconds since the epoch
+    seat: int | None = None  # under the cap; spectators and bots have none
+    arrived: bool = False  # whether a connection ever joined
+
+
+class Roster(Struct):
+    """The members in the order they joined, and who of them is host."""
+
+    players: dict[str, Player] = {}
+    host: str | None = None
+
+    def count(self, role: Role) -> int:
+        """How many members have this role."""
+        return sum(player.role == role for player in self.players.values())
+
+    def find(self, token_hash: str) -> Player | None:
+        """The player this token belongs to."""
+        for player in self.players.values():
+            if player.token_hash == token_hash:
+                return player
+        return None
+
+    def is_host(self, player: Player) -> bool:
+        """Whether this player is the host."""
+        return self.host == player.player_id
+
+    def recognise(self, ask: Register) -> Player | None:
+        """The member who asks again. Raises IDEMPOTENCY_KEY_REUSED when it asks something else."""
+        known = self.players.get(ask.player_id)
+        if known and known.fingerprint != ask.fingerprint:
+            raise RoomError(Code.IDEMPOTENCY_KEY_REUSED)
+        return known
+
+    def found(self, ask: Register, now: float) -> Player:
+        """Seat the host of a new room."""
+        if ask.role != "player":
+            raise bad_request("role", "A host is a player")
+        host = self._seat(ask, now)
+        self.host = host.player_id
+        return host
+
+    def admit(
+        self, ask: Register, now: float, *, started: bool, cap: int, max_spectators: int
+    ) -> Player:
+        """Seat one more player. The order of the refusals is part of the wire."""
+        if ask.is_host:
+            raise RoomError(Code.ROOM_ALREADY_EXISTS)
+        if ask.role == "player" and started:
+            raise RoomError(Code.MATCH_ALREADY_STARTED)
+        key = username_key(ask.username)
+        if any(player.username_key == key for player in self.players.values()):
+            raise RoomError(Code.USERNAME_TAKEN)
+        if self.count(ask.role) >= (cap if ask.role == "player" else max_spectators):
+            raise RoomError(Code.ROOM_FULL)
+        return self._seat(ask, now)
+
+    def arrive(self, player: Player) -> Player:
+        """Note that the player's first connection has joined."""
+        return self._put(msgspec.structs.replace(player, arrived=True))
+
+    def release(self, player: Player) -> None:
+        """Let the player go: the name and the seat are free, the token opens nothing."""
+        del self.players[player.player_id]
+        if self.is_host(player):
+            self.host = None
+
+    def elect(self, connected: AbstractSet[str]) -> Player | None:
+        """Fill a vacant host's place: the connected player who joined first, else nobody."""
+        if self.host is not None:
+            return None
+        for player in self.players.values():
+            if player.role == "player" and player.player_id in connected:
+                self.host = player.player_id
+                return player
+        return None
+
+    def _seat(self, ask: Register, now: float) -> Player:
+        if self.find(ask.token_hash):
+            raise bad_request("playerToken", "Another player of this room has this token")
+        return self._put(
+            Player(
+                player_id=ask.player_id,
+                username=ask.username,
+                username_key=username_key(ask.username),
+                role=ask.role,
+                token_hash=ask.token_hash,
+                fingerprint=ask.fingerprint,
+                joined_at=now,
+                seat=self._free_seat() if ask.role == "player" else None,
+            )
+        )
+
+    def _free_seat(self) -> int:
+        taken = {player.seat for player in self.players.values()}
+        return next(seat for seat in range(len(taken) + 1) if seat not in taken)
+
+    def _put(self, player: Player) -> Player:
+        self.players[player.player_id] = player
+        return player

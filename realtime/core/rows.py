@@ -1,0 +1,89 @@
+"""What a batch of turns leaves behind: the values a store keeps, whole or not at all."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+Status = Literal["open", "in_game", "closed"]
+
+
+class RoomKey(NamedTuple):
+    """How the outside names a room."""
+
+    party: str
+    room_id: str
+
+
+class Snapshot(Struct, frozen=True):
+    """A room as committed: its version and its encoded state. Private to the service."""
+
+    uuid: UUID
+    version: int
+    state: bytes
+
+
+class RoomRow(Struct, frozen=True):
+    """The columns of the room's row that mirror its state, for listings and the admin."""
+
+    visibility: str
+    status: Status
+    phase: str
+    max_players: int
+    players: int
+    spectators: int
+    settings: bytes
+    seq: int
+    state: bytes
+    alarm_at: float | None = None  # seconds since the epoch
+
+
+class SeatRow(Struct, frozen=True):
+    """One member of the roster, as the admin reads it and the constraints guard it."""
+
+    player_id: str
+    username: str
+    username_key: str
+    role: str
+    token_hash: str
+    is_host: bool
+    seat_index: int | None
+    joined_at: float  # seconds since the epoch
+
+
+class JournalRow(Struct, frozen=True):
+    """One kept turn. `entry` is JSON: the command, its arguments, the seed, who was connected."""
+
+    version: int
+    at: float  # seconds since the epoch
+    command: str
+    actor: str  # the player's id, or empty for the service itself
+    entry: bytes
+
+
+class Commit(Struct, frozen=True):
+    """One batch of one room: kept whole if the row still has version `base`, else not at all.
+
+    `base` 0 creates the room. `journal` holds versions base+1 … base+n without a gap. The seats
+    of every player in `changed` are replaced by those of them in `seats`.
+    """
+
+    key: RoomKey
+    uuid: UUID
+    base: int
+    row: RoomRow
+    journal: tuple[JournalRow, ...]
+    changed: tuple[str, ...]
+    seats: tuple[SeatRow, ...]
+
+    @property
+    def version(self) -> int:
+        """The room's version once this is kept."""
+        return self.base + len(self.journal)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What a load returns once this is kept."""
+        return Snapshot(self.uuid, self.version, self.row.state)

@@ -1,0 +1,1 @@
+"""The asyncio machinery that runs rooms. Knows no particular party."""

@@ -1,0 +1,168 @@
+"""This process's sockets, by room and player. A frame is encoded once, whoever gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from contracts.limits import SOCKETS_PER_PLAYER
+from contracts.sockets import Close
+from realtime.core.effects import (
+    Disconnect,
+    Effect,
+    Enter,
+    RefreshSoon,
+    Reply,
+    ToAll,
+    ToEach,
+    ToPlayer,
+)
+from realtime.core.rows import RoomKey
+
+
+class Wire(Protocol):
+    """The way out to one socket. Neither call waits; what can't be sent in time closes it."""
+
+    def send(self, text: str) -> None: ...
+    def close(self, code: Close) -> None: ...
+
+
+class Connection:
+    """One open socket and, once it has entered a room, whose it is."""
+
+    __slots__ = ("closed", "key", "player_id", "username", "wire")
+
+    def __init__(self, key: RoomKey, wire: Wire) -> None:
+        self.key = key
+        self.wire = wire
+        self.player_id = ""  # empty: not authenticated, so no frame of the room may reach it
+        self.username = ""
+        self.closed = False
+
+
+class Audience:
+    """The connections of one room."""
+
+    __slots__ = ("players", "present")
+
+    def __init__(self) -> None:
+        self.players: dict[str, list[Connection]] = {}
+        self.present: frozenset[str] = frozenset()
+
+
+_Delivery: TypeAlias = Callable[[RoomKey, Any, Connection | None], None]
+
+
+class Hub:
+    """Delivers what committed turns ask to send, to the sockets that this process holds."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[RoomKey, Audience] = {}
+        self._deliveries: dict[type[Effect], _Delivery] = {
+            ToAll: self._to_all,
+            Reply: self._reply,
+            Enter: self._enter,
+            ToPlayer: self._to_player,
+            ToEach: self._to_each,
+            Disconnect: self._disconnect,
+            RefreshSoon: self._refresh_soon,
+        }
+
+    def present(self, key: RoomKey) -> frozenset[str]:
+        """The players of a room who have a connection here."""
+        audience = self._rooms.get(key)
+        return audience.present if audience else frozenset()
+
+    def count(self) -> int:
+        """Connections that have entered a room."""
+        return sum(
+            len(connections)
+            for audience in self._rooms.values()
+            for connections in audience.players.values()
+        )
+
+    def enter(self, connection: Connection, player_id: str, username: str) -> None:
+        """Make the connection one of the player's. Too many: its oldest is replaced."""
+        if connection.closed:  # while its JOIN_ROOM was being committed
+            return
+        self.leave(connection)
+        connection.player_id, connection.username = player_id, username
+        audience = self._rooms.setdefault(connection.key, Audience())
+        connections = audience.players.setdefault(player_id, [])
+        connections.append(connection)
+        audience.present |= {player_id}
+        if len(connections) > SOCKETS_PER_PLAYER:
+            self._close(connections[0], Close.REPLACED)
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection; harmless when it never entered."""
+        audience = self._rooms.get(connection.key)
+        connections = audience.players.get(connection.player_id, []) if audience else []
+        if audience is None or connection not in connections:
+            return
+        connections.remove(connection)
+        if not connections:
+            del audience.players[connection.player_id]
+            audience.present -= {connection.player_id}
+        if not audience.players:
+            del self._rooms[connection.key]
+        connection.player_id = ""
+
+    def drop(self, connection: Connection) -> None:
+        """The connection's socket is gone."""
+        connection.closed = True
+        self.leave(connection)
+
+    def broadcast(self, key: RoomKey, frame: bytes) -> None:
+        """Send one frame to every connection in a room."""
+        audience = self._rooms.get(key)
+        if audience is None:
+            return
+        text = frame.decode()
+        for connections in audience.players.values():
+            for connection in connections:
+                connection.wire.send(text)
+
+    def deliver(self, key: RoomKey, effects: Sequence[Effect], origin: Connection | None) -> None:
+        """Send what one committed turn asks to send; `origin` is the connection that asked."""
+        for effect in effects:
+            self._deliveries[type(effect)](key, effect, origin)
+
+    def _to_all(self, key: RoomKey, effect: ToAll, origin: Connection | None) -> None:
+        self.broadcast(key, effect.frame)
+
+    def _reply(self, key: RoomKey, effect: Reply, origin: Connection | None) -> None:
+        if origin:
+            origin.wire.send(effect.frame.decode())
+
+    def _enter(self, key: RoomKey, effect: Enter, origin: Connection | None) -> None:
+        if origin:
+            self.enter(origin, effect.player_id, effect.username)
+            origin.wire.send(effect.frame.decode())
+
+    def _to_player(self, key: RoomKey, effect: ToPlayer, origin: Connection | None) -> None:
+        self._send(key, effect.player_id, effect.frame)
+
+    def _to_each(self, key: RoomKey, effect: ToEach, origin: Connection | None) -> None:
+        for player_id, frame in effect.frames.items():
+            self._send(key, player_id, frame)
+
+    def _disconnect(self, key: RoomKey, effect: Disconnect, origin: Connection | None) -> None:
+        for connection in self._connections(key, effect.player_id):
+            self._close(connection, effect.code)
+
+    def _refresh_soon(self, key: RoomKey, effect: RefreshSoon, origin: Connection | None) -> None:
+        """A matter of the room's actor, which asks for a turn."""
+
+    def _connections(self, key: RoomKey, player_id: str) -> list[Connection]:
+        audience = self._rooms.get(key)
+        return list(audience.players.get(player_id, ())) if audience else []
+
+    def _send(self, key: RoomKey, player_id: str, frame: bytes) -> None:
+        text = frame.decode()
+        for connection in self._connections(key, player_id):
+            connection.wire.send(text)
+
+    def _close(self, connection: Connection, code: Close) -> None:
+        self.drop(connection)
+        connection.wire.close(code)

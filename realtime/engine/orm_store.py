@@ -1,0 +1,83 @@
+"""The store behind Django's DATABASES: SQLite or PostgreSQL. The only writer of room rows."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import TypeAlias, cast
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.migrations.loader import MigrationLoader
+
+from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine.rounds import COMMITS_WAITING, Rounds
+from realtime.engine.settling import Answer, Ask, Confirm, Load, Migrations, Settling
+from realtime.engine.sqlite_database import SqliteDatabase
+from realtime.engine.store import StorageUnavailable
+
+CHECK_LIMIT_S = 2.0
+
+_Rounds: TypeAlias = Rounds[Ask, Answer]
+
+
+class OrmStore:
+    """Rooms in the database that `DATABASES[alias]` describes, read and written by bulk SQL.
+
+    SQLite: one thread does everything, so a read queues behind the commit under way. PostgreSQL:
+    reads and writes have a thread and a connection each.
+    """
+
+    def __init__(
+        self, alias: str = DEFAULT_DB_ALIAS, *, max_waiting: int = COMMITS_WAITING
+    ) -> None:
+        params = connections[alias].get_connection_params()
+        self.alone = connections[alias].vendor == "sqlite"
+        self._writes: _Rounds = Rounds(
+            Settling(SqliteDatabase(params)), "room writes", max_waiting=max_waiting
+        )
+        self._reads = self._writes
+
+    async def start(self) -> None:
+        """Connect, and see that the tables are there."""
+        self._writes.start()
+        if self._reads is not self._writes:
+            self._reads.start()
+        try:
+            if missing := await self._missing_migrations():
+                raise StorageUnavailable(missing)
+        except StorageUnavailable:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._writes.close()
+        await self._reads.close()
+
+    async def load(self, key: RoomKey) -> Snapshot | None:
+        return cast("Snapshot | None", await self._reads.call(Load(key)))
+
+    async def confirm(self, key: RoomKey, version: int) -> bool:
+        return cast("bool", await self._reads.call(Confirm(key, version)))
+
+    async def commit(self, commit: Commit) -> bool:
+        return cast("bool", await self._writes.call(commit))
+
+    async def check(self) -> dict[str, str]:
+        try:
+            async with asyncio.timeout(CHECK_LIMIT_S):
+                missing = await self._missing_migrations()
+        except (StorageUnavailable, TimeoutError):
+            return {"database": "does not answer"}
+        return {"database": "ok", "migrations": missing or "ok"}
+
+    async def _missing_migrations(self) -> str:
+        """What to do about migrations that were not applied; empty when all were."""
+        applied = cast("set[tuple[str, str]]", await self._reads.call(Migrations()))
+        missing = [".".join(leaf) for leaf in _leaves() if leaf not in applied]
+        return f"not applied: {', '.join(missing)}; run manage.py migrate" if missing else ""
+
+
+@cache
+def _leaves() -> list[tuple[str, str]]:
+    """The newest migration of every app; those before it were applied if it was."""
+    return MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes()

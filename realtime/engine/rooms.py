@@ -1,0 +1,105 @@
+"""The rooms of this process: finds or starts the actor of a room, and lets idle ones go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from msgspec import UNSET, UnsetType
+
+from contracts.errors import Code, RoomError
+from realtime.core.commands import Command
+from realtime.core.party import Party
+from realtime.core.relay import Relay
+from realtime.core.rows import RoomKey
+from realtime.engine.actor import Actor, Engine, Post
+from realtime.engine.hub import Connection
+
+
+class Rooms:
+    """Takes commands for any room of any party."""
+
+    def __init__(self, parties: Mapping[str, Party], engine: Engine) -> None:
+        self.parties = parties
+        self._engine = engine
+        self._actors: dict[RoomKey, Actor] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+        self._closing = False
+
+    def party(self, slug: str) -> Party:
+        """The room type of this name. Raises NOT_FOUND."""
+        try:
+            return self.parties[slug]
+        except KeyError:
+            raise RoomError(Code.NOT_FOUND, "There is no such party") from None
+
+    async def ask(
+        self,
+        key: RoomKey,
+        command: Command,
+        connection: Connection | None = None,
+        request_id: str | UnsetType = UNSET,
+    ) -> object:
+        """Run a command and return its reply. Raises RoomError."""
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._post(key, Post(command, answer, connection, request_id))
+        return await answer
+
+    def tell(
+        self, connection: Connection, command: Command, request_id: str | UnsetType = UNSET
+    ) -> None:
+        """Run a command for a connection, which gets its replies and refusals as frames."""
+        self._post(connection.key, Post(command, None, connection, request_id))
+
+    def relay(self, connection: Connection) -> Relay:
+        """What a volatile message of this connection works with."""
+        engine, key = self._engine, connection.key
+        return Relay(
+            connection.player_id,
+            connection.username,
+            engine.clock(),
+            lambda frame: engine.hub.broadcast(key, frame),
+        )
+
+    def count(self) -> int:
+        """Rooms that this process holds in memory."""
+        return len(self._actors)
+
+    async def close(self) -> None:
+        """Take no more commands, and wait until every mailbox is empty."""
+        self._closing = True
+        if self._sweep:
+            self._sweep.cancel()
+        for actor in list(self._actors.values()):
+            await actor.finished()
+
+    def _post(self, key: RoomKey, post: Post) -> None:
+        if self._closing:
+            raise RoomError(Code.REALTIME_UNAVAILABLE)
+        actor = self._actors.get(key)
+        if actor is None:
+            actor = self._actors[key] = self._start(key)
+        actor.post(post)
+
+    def _start(self, key: RoomKey) -> Actor:
+        self._plan_sweep()
+        return Actor(self.party(key.party), key, self._engine, on_absent=self._forget)
+
+    def _forget(self, key: RoomKey) -> None:
+        if self._actors[key].idle:
+            del self._actors[key]
+
+    def _plan_sweep(self) -> None:
+        if self._sweep is None:
+            delay = self._engine.limits.room_idle_s / 4
+            self._sweep = asyncio.get_running_loop().call_later(delay, self._let_go)
+
+    def _let_go(self) -> None:
+        """Drop actors nobody used for a while: the store has all they know."""
+        self._sweep = None
+        since = self._engine.clock() - self._engine.limits.room_idle_s
+        for key, actor in list(self._actors.items()):
+            if actor.used_at < since and not self._engine.hub.present(key):
+                self._forget(key)
+        if self._actors:
+            self._plan_sweep()

@@ -1,0 +1,42 @@
+"""One realtime process per SQLite file: a lock that the operating system gives back."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import TextIO
+
+from realtime.engine.store import StorageUnavailable
+
+
+class SqliteClaim:
+    """The right to write a database's rooms: an exclusive lock on a file beside the database.
+
+    It ends with the process, however that ends. The file itself stays and means nothing.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+        self._file: TextIO | None = None
+
+    def take(self) -> None:
+        """Hold the claim from now on. Raises StorageUnavailable when another process has it."""
+        if self._file:
+            return
+        path = self._database.resolve().with_name(f"{self._database.name}.lock")
+        try:
+            self._file = path.open("a")
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            raise StorageUnavailable(
+                f"another realtime process uses {self._database.name}; SQLite allows one. "
+                "Stop it, or set DATABASE_URL to a PostgreSQL database to run several."
+            ) from None
+        except OSError as problem:
+            raise StorageUnavailable(f"cannot lock {path.name}: {problem.strerror}") from problem
+
+    def release(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,51 @@
+"""What the engine asks of storage. One conformance suite holds every store to it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from realtime.core.rows import Commit, RoomKey, Snapshot
+
+
+class StorageUnavailable(Exception):
+    """Storage could not be asked, or did not say how a commit ended: the outcome is unknown."""
+
+
+class Rejected(Exception):
+    """A constraint refused this commit for good; nothing of it was kept."""
+
+
+class Busy(Exception):
+    """Others hold the room's row for too long; nothing was kept."""
+
+
+class Store(Protocol):
+    """Keeps rooms. Calls may run concurrently; those that wait together may share one round.
+
+    Every call raises StorageUnavailable when storage can't be asked. A caller that stops waiting
+    (its task is cancelled) withdraws a call that has not begun; one under way runs to its end.
+    """
+
+    alone: bool  # no other process can write: memory may answer without confirming its version
+
+    async def start(self) -> None:
+        """Open what is needed. Raises StorageUnavailable with a reason an operator can act on."""
+
+    async def close(self) -> None:
+        """Finish what is under way, then let go of threads and connections."""
+
+    async def load(self, key: RoomKey) -> Snapshot | None:
+        """The room as committed, or None when there is none."""
+
+    async def confirm(self, key: RoomKey, version: int) -> bool:
+        """Whether the room's committed version is still `version` (0: there is no such room)."""
+
+    async def commit(self, commit: Commit) -> bool:
+        """Keep the batch. False when another writer was first: then nothing was kept.
+
+        A definite rollback that may not be this room's fault (a neighbour's constraint in the same
+        round, a deadlock) is tried once more alone. Raises Rejected, Busy or StorageUnavailable.
+        """
+
+    async def check(self) -> dict[str, str]:
+        """Named readiness checks: `ok`, or what is wrong in words without secrets."""

@@ -1,0 +1,69 @@
+"""The way out to one socket on any ASGI server: frames in order, bounded, one task while busy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from contracts.sockets import Close
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Outbox:
+    """Sends without making anybody wait. More than `limit_bytes` waiting: slow consumer, closed."""
+
+    def __init__(self, send: Send, limit_bytes: int, on_close: Callable[[], None]) -> None:
+        self._asgi_send = send
+        self._limit_bytes = limit_bytes
+        self._on_close = on_close
+        self._events: deque[dict[str, Any]] = deque()
+        self._waiting_bytes = 0
+        self._closed = False
+        self._task: asyncio.Task[None] | None = None
+
+    def send(self, text: str) -> None:
+        """Queue one text frame."""
+        if self._closed:
+            return
+        if self._waiting_bytes > self._limit_bytes:
+            self._events.clear()
+            self.close(Close.SLOW_CONSUMER)
+            return
+        self._waiting_bytes += len(text)
+        self._put({"type": "websocket.send", "text": text})
+
+    def close(self, code: Close) -> None:
+        """Close after what is queued; nothing is sent after it."""
+        if self._closed:
+            return
+        self._closed = True
+        self._put({"type": "websocket.close", "code": int(code)})
+        self._on_close()
+
+    def abandon(self) -> None:
+        """The socket is gone: drop what is queued."""
+        self._closed = True
+        self._events.clear()
+        if self._task:
+            self._task.cancel()
+
+    def _put(self, event: dict[str, Any]) -> None:
+        self._events.append(event)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            while self._events:
+                event = self._events.popleft()
+                self._waiting_bytes -= len(event.get("text", ""))
+                await self._asgi_send(event)
+        except Exception:  # noqa: BLE001  each server has its own
+            # The server says that the peer is gone; its disconnect event follows.
+            self._closed = True
+            self._events.clear()
+        finally:
+            self._task = None

@@ -1,0 +1,1 @@
+"""Room types. Each knows only the core and the contracts."""

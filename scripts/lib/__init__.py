@@ -1,0 +1,1 @@
+"""The programs behind scripts/: standard library only, so that a bare Python can run them."""

@@ -1,0 +1,118 @@
+"""One service as a process group that ends with whoever started it.
+
+The group's leader is this module, run as a program: it starts the service and stops it when its
+standard input closes. So closing that pipe stops the service, and so does any death of the starter.
+"""
+
+import contextlib
+import errno
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from scripts.lib.bootstrap import ROOT
+
+STOPPED_WITHIN_S = 30.0  # the longest a drain may take; after that the service is killed
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where to reach one that listens on all)
+
+
+class PortTaken(Exception):
+    """Somebody else listens where a tier should; the message is a sentence."""
+
+
+@dataclass
+class Tier:
+    """The lobby or the realtime service: where it answers, and how Python is told to run it."""
+
+    name: str
+    host: str
+    port: int
+    arguments: list[str]
+    leader: subprocess.Popen[bytes] = field(init=False)
+
+    @property
+    def reach(self) -> str:
+        return ANY_ADDRESS.get(self.host, self.host)
+
+    @property
+    def url(self) -> str:
+        return f"http://{f'[{self.reach}]' if ':' in self.reach else self.reach}:{self.port}"
+
+    def require_free_port(self) -> None:
+        """Raises PortTaken when the address is in use or is not this machine's."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as problem:
+                taken = problem.errno == errno.EADDRINUSE
+                reason = (
+                    "is taken by another program"
+                    if taken
+                    else f"can't be used ({problem.strerror})"
+                )
+                raise PortTaken(
+                    f"port {self.port} on {self.host} {reason}; "
+                    f"{self.name.upper()}_PORT and {self.name.upper()}_HOST choose another place."
+                ) from None
+
+    def start(self, python: str, environ: Mapping[str, str]) -> None:
+        self.leader = subprocess.Popen(
+            [sys.executable, "-m", "scripts.lib.tier", python, *self.arguments],
+            cwd=ROOT,
+            env={**environ, "GREENROOM_TIER": self.name},
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def ready(self) -> bool:
+        """Whether /readyz says so."""
+        connection = http.client.HTTPConnection(self.reach, self.port, timeout=2)
+        with (
+            contextlib.closing(connection),
+            contextlib.suppress(OSError, http.client.HTTPException),
+        ):
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        return False
+
+    def ask_to_stop(self) -> None:
+        if self.leader.stdin:
+            self.leader.stdin.close()
+
+    def wait(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.leader.wait(STOPPED_WITHIN_S + 2)
+
+    def kill(self) -> None:
+        """End what is left of the group."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.leader.pid, signal.SIGKILL)
+        self.leader.wait()
+
+
+def lead(command: list[str]) -> int:
+    """Run the service and answer its exit status; a death by signal n is 128 + n, as in a shell."""
+    service = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    threading.Thread(target=stop_when_input_closes, args=(service,), daemon=True).start()
+    status = service.wait()
+    return status if status >= 0 else 128 - status
+
+
+def stop_when_input_closes(service: subprocess.Popen[bytes]) -> None:
+    os.read(sys.stdin.fileno(), 1)
+    service.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        service.wait(STOPPED_WITHIN_S)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    raise SystemExit(lead(sys.argv[1:]))

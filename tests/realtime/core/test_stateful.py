@@ -1,0 +1,173 @@
+"""Any history of a match room, against a model small enough to believe."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from contracts.errors import Code
+from contracts.usernames import username_key
+from realtime.parties.leet99 import Leet99
+from tests.support.rooms import RoomOnTrial
+
+NAMES = st.sampled_from(["ann", "ANN", "\uff41nn", "bob", "Bob", "cy", "straße", "STRASSE", "dé"])
+ROLES = st.sampled_from(["player", "spectator"])
+CAP = 3
+
+
+class MatchRoom(RuleBasedStateMachine):
+    """Players come, talk, start and leave; processes forget, and lose races."""
+
+    @initialize()
+    def nobody_is_here(self):
+        self.room = RoomOnTrial(Leet99(), max_spectators=2)
+        self.members: dict[str, tuple[str, str]] = {}  # player id: name key, role
+        self.created = self.started = False
+
+    def expected(self, player_id: str, name: str, role: str, host: bool) -> Code | None:
+        """The first reason of the wire's list to refuse, if any."""
+        if not self.created:
+            if not host:
+                return Code.ROOM_NOT_FOUND
+            return Code.BAD_REQUEST if role == "spectator" else None
+        if player_id in self.members:
+            return (
+                None if self.asked[player_id] == (name, role, host) else Code.IDEMPOTENCY_KEY_REUSED
+            )
+        if host:
+            return Code.ROOM_ALREADY_EXISTS
+        if role == "player" and self.started:
+            return Code.MATCH_ALREADY_STARTED
+        if any(key == username_key(name) for key, _ in self.members.values()):
+            return Code.USERNAME_TAKEN
+        limit = CAP if role == "player" else 2
+        full = sum(taken == role for _, taken in self.members.values()) >= limit
+        return Code.ROOM_FULL if full else None
+
+    @rule(number=st.integers(0, 7), name=NAMES, role=ROLES, host=st.booleans())
+    def register(self, number, name, role, host):
+        player_id = f"p_{number}"
+        before = self.room.snapshot
+        expected = self.expected(player_id, name, role, host)
+        outcome = self.room.register(
+            name,
+            host=host,
+            player_id=player_id,
+            token=f"t_{number}",
+            role=role,
+            settings={"playerCap": CAP},
+        )
+        assert outcome.code == expected
+        if expected or player_id in self.members:
+            assert self.room.snapshot == before, "a refusal or a repeat changed something"
+            return
+        if not self.created:
+            self.created, self.asked = True, {}
+        self.members[player_id] = (username_key(name), role)
+        self.asked[player_id] = (name, role, host)
+        counts = outcome.reply["counts"]
+        assert sum(counts.values()) == len(self.members)
+
+    @rule(number=st.integers(0, 7))
+    def connect(self, number):
+        outcome = self.room.connect(str(number), f"t_{number}")
+        known = f"p_{number}" in self.members
+        expected = None if known else Code.UNAUTHORIZED if self.created else Code.ROOM_NOT_FOUND
+        assert outcome.code == expected
+
+    @rule(number=st.integers(0, 7))
+    def disconnect(self, number):
+        self.room.disconnect(str(number))
+
+    @precondition(lambda self: self.created)
+    @rule(number=st.integers(0, 7))
+    def leave(self, number):
+        outcome = self.room.receive(str(number), "LEAVE_ROOM")
+        known = self.members.pop(f"p_{number}", None)
+        assert outcome.ok == (known is not None)
+        self.room.disconnect(str(number))
+
+    @precondition(lambda self: self.created)
+    @rule(number=st.integers(0, 7))
+    def start(self, number):
+        host = self.room.host
+        players = [role for _, role in self.members.values() if role == "player"]
+        expected = f"p_{number}" == host and len(players) >= 2 and not self.started
+        assert self.room.receive(str(number), "START_MATCH").ok == expected
+        self.started = self.started or expected
+
+    @precondition(lambda self: self.created)
+    @rule(number=st.integers(0, 7), seconds=st.floats(0, 1))
+    def chat(self, number, seconds):
+        self.room.advance(seconds)
+        before = self.room.version
+        outcome = self.room.receive(str(number), "SEND_CHAT", {"text": "hello"})
+        assert self.room.version == before + outcome.ok
+        if f"p_{number}" not in self.members:
+            assert outcome.code == Code.UNAUTHORIZED
+        elif self.started:
+            assert outcome.code == Code.FORBIDDEN
+        else:
+            assert outcome.code in (None, Code.RATE_LIMITED)
+
+    @rule()
+    def the_process_forgets(self):
+        self.room.reload(self.room.snapshot)
+
+    @precondition(lambda self: self.created)
+    @rule()
+    def a_race_is_lost(self):
+        """Turns run, but their commit does not happen: memory is thrown away."""
+        self.room.turns.begin(self.room.now, self.room.connected)
+        from realtime.core.commands import Receive
+
+        host = self.room.host or "p_0"
+        self.room.turns.run(Receive(host, "SEND_CHAT", msgspec.Raw(b'{"text":"lost"}')), seed=1)
+        self.room.reload(self.room.snapshot)
+
+    @invariant()
+    def seats_names_and_tokens_are_unique(self):
+        if not self.created:
+            assert self.room.commits == []
+            return
+        players = self.room.state["roster"]["players"]
+        assert set(players) == set(self.members)
+        for field in ("username_key", "token_hash"):
+            assert len({player[field] for player in players.values()}) == len(players)
+        seats = [player["seat"] for player in players.values() if player["role"] == "player"]
+        assert len(set(seats)) == len(seats) <= CAP
+        assert all(0 <= seat < CAP for seat in seats)
+
+    @invariant()
+    def there_is_one_host_and_a_connected_player_has_one(self):
+        if not self.created:
+            return
+        host = self.room.host
+        assert host is None or self.members[host][1] == "player"
+        there = self.room.connected & {
+            player for player, (_, role) in self.members.items() if role == "player"
+        }
+        assert host is not None or not there
+
+    @invariant()
+    def the_journal_has_no_gap_and_rows_follow_the_state(self):
+        versions = [row.version for commit in self.room.commits for row in commit.journal]
+        assert versions == list(range(1, len(versions) + 1))
+        assert self.room.version == len(versions)
+        rows: dict[str, str] = {}
+        for commit in self.room.commits:
+            for player_id in commit.changed:
+                rows.pop(player_id, None)
+            rows |= {seat.player_id: seat.username_key for seat in commit.seats}
+        assert rows == {player: key for player, (key, _) in self.members.items()}
+
+    @invariant()
+    def seq_never_goes_back(self):
+        seqs = [commit.row.seq for commit in self.room.commits]
+        assert seqs == sorted(seqs)
+
+
+MatchRoom.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestMatchRoom = MatchRoom.TestCase

@@ -1,0 +1,99 @@
+"""Rooms on a running event loop, with a clock and sockets that tests control."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import msgspec
+
+from contracts import jsonio
+from contracts.sockets import Close
+from realtime.core.commands import Command, Connect, Receive, Register
+from realtime.core.party import Party
+from realtime.core.rows import RoomKey
+from realtime.core.turns import Surroundings
+from realtime.engine.actor import Engine, Limits
+from realtime.engine.hub import Connection, Hub
+from realtime.engine.rooms import Rooms
+from realtime.engine.store import Store
+from realtime.parties.chat import ChatParty
+from realtime.parties.leet99 import Leet99
+from tests.support.rooms import START, token_hash
+
+KEY = RoomKey("leet99", "K7PQ2M")
+
+
+class RecordingWire:
+    """A socket's way out that remembers what was sent."""
+
+    def __init__(self) -> None:
+        self.frames: list[dict[str, Any]] = []
+        self.code: Close | None = None
+
+    def send(self, text: str) -> None:
+        assert self.code is None, "sent after the close"
+        self.frames.append(msgspec.json.decode(text))
+
+    def close(self, code: Close) -> None:
+        self.code = code
+
+    @property
+    def kinds(self) -> list[str]:
+        return [frame["type"] for frame in self.frames]
+
+
+class Bench:
+    """An engine to try rooms on."""
+
+    def __init__(self, store: Store, parties: tuple[Party, ...] = (), **limits: Any) -> None:
+        self.now = START
+        self.hub = Hub()
+        known = {party.slug: party for party in (Leet99(), ChatParty(), *parties)}
+        surroundings = Surroundings(Random)
+        engine = Engine(store, self.hub, lambda: self.now, surroundings, Limits(**limits))
+        self.rooms = Rooms(known, engine)
+
+    async def ask(self, command: Command, key: RoomKey = KEY) -> Any:
+        return await self.rooms.ask(key, command)
+
+    async def create(self, name: str = "alice", key: RoomKey = KEY, **settings: Any) -> Any:
+        return await self.ask(register(name, host=True, **settings), key)
+
+    async def connect(self, name: str, key: RoomKey = KEY) -> tuple[Connection, RecordingWire]:
+        wire = RecordingWire()
+        connection = Connection(key, wire)
+        await self.rooms.ask(key, Connect(token_hash(f"t_{name}")), connection)
+        return connection, wire
+
+    def say(self, connection: Connection, text: str = "hello") -> None:
+        payload = jsonio.raw({"text": text})
+        self.rooms.tell(connection, Receive(connection.player_id, "SEND_CHAT", payload), "r1")
+
+
+def register(name: str, *, host: bool = False, **settings: Any) -> Register:
+    """The lobby's command for `name`."""
+    said = jsonio.encode([name, host, settings])
+    return Register(
+        player_id=f"p_{name}",
+        token_hash=token_hash(f"t_{name}"),
+        fingerprint=token_hash(said.decode()),
+        username=name,
+        is_host=host,
+        settings=jsonio.raw(settings),
+    )
+
+
+async def settled() -> None:
+    """Let everything run that can run without time passing."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object], limit_s: float = 2.0) -> None:
+    """Wait for something that tells nobody when it happens."""
+    async with asyncio.timeout(limit_s):
+        while not condition():  # noqa: ASYNC110  there is no event to wait for
+            await asyncio.sleep(0.005)

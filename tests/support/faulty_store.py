@@ -1,0 +1,90 @@
+"""Stores that fail on purpose. Each class is one named fault."""
+
+from __future__ import annotations
+
+import asyncio
+
+from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine.memory_store import MemoryStore
+from realtime.engine.store import Rejected, StorageUnavailable
+
+
+class CountingStore(MemoryStore):
+    """Keeps everything, and counts what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads = self.confirms = 0
+        self.commits: list[Commit] = []
+
+    async def load(self, key: RoomKey) -> Snapshot | None:
+        self.loads += 1
+        return await super().load(key)
+
+    async def confirm(self, key: RoomKey, version: int) -> bool:
+        self.confirms += 1
+        return await super().confirm(key, version)
+
+    async def commit(self, commit: Commit) -> bool:
+        self.commits.append(commit)
+        return await super().commit(commit)
+
+
+class SharedStore(CountingStore):
+    """One of several writers: memory must confirm what it believes."""
+
+    alone = False
+
+
+class PausedStore(CountingStore):
+    """Every commit waits until it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def commit(self, commit: Commit) -> bool:
+        await self.gate.wait()
+        return await super().commit(commit)
+
+
+class LostAnswerStore(CountingStore):
+    """The next commit is kept, but nobody learns it: the connection is lost before the answer."""
+
+    failing = False
+
+    async def commit(self, commit: Commit) -> bool:
+        kept = await super().commit(commit)
+        if self.failing:
+            self.failing = False
+            raise StorageUnavailable("connection lost")
+        return kept
+
+
+class DownStore(CountingStore):
+    """Storage refuses everything while `down`."""
+
+    down = False
+
+    async def load(self, key: RoomKey) -> Snapshot | None:
+        self._refuse_when_down()
+        return await super().load(key)
+
+    async def commit(self, commit: Commit) -> bool:
+        self._refuse_when_down()
+        return await super().commit(commit)
+
+    def _refuse_when_down(self) -> None:
+        if self.down:
+            raise StorageUnavailable("no connection")
+
+
+class RejectingStore(CountingStore):
+    """A constraint refuses every commit of one room."""
+
+    rejected: RoomKey | None = None
+
+    async def commit(self, commit: Commit) -> bool:
+        if commit.key == self.rejected:
+            raise Rejected("room_seats_username_key")
+        return await super().commit(commit)
