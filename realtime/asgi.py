@@ -16,17 +16,26 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def refuse(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Close before accepting, which a client sees as 403."""
-    await send({"type": "websocket.close"})
-
-
 async def sockets(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Pages of foreign origins are refused at the handshake, before anything else."""
+    """Foreign pages, and strangers above the bound, are refused at the handshake."""
+    serving = await runtime()
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    origins = (await runtime()).origins
-    allowed = origins.allow(headers.get(b"origin"), headers.get(b"host", ""))
-    await (routes if allowed else refuse)(scope, receive, send)
+    if not serving.origins.allow(headers.get(b"origin"), headers.get(b"host", "")):
+        await refuse(scope, send, 403)
+    elif len(serving.strangers) >= serving.settings.unauthenticated_sockets:
+        await refuse(scope, send, 503)
+    else:
+        await routes(scope, receive, send)
+
+
+async def refuse(scope: dict[str, Any], send: Send, status: int) -> None:
+    """Answer a handshake with an HTTP status; a server that can't say it answers 403."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+        start = {"type": "websocket.http.response.start", "status": status, "headers": []}
+        await send(start)
+        await send({"type": "websocket.http.response.body", "body": b""})
+    else:
+        await send({"type": "websocket.close"})
 
 
 routes = URLRouter(

@@ -67,6 +67,7 @@ class RoomConsumer(AsyncConsumer):
         limit = self.runtime.settings.socket_queue_bytes
         self.outbox = Outbox(self.base_send, limit, on_close=self._forget)
         self.connection = Connection(key, self.outbox)
+        self.runtime.strangers.add(self)
         self.bad_frames: list[float] = []
         self.timer: asyncio.TimerHandle | None = None
         await self.base_send({"type": "websocket.accept"})
@@ -115,7 +116,7 @@ class RoomConsumer(AsyncConsumer):
         except RoomError as error:
             self._refuse_join(error, envelope.request_id)
         else:
-            self._stop_timer()
+            self._known()
 
     def _hear(self, envelope: Envelope) -> None:
         rooms = self.runtime.rooms
@@ -145,13 +146,15 @@ class RoomConsumer(AsyncConsumer):
         if len(self.bad_frames) >= BAD_FRAMES_MAX:
             self.outbox.close(Close.FLOOD)
 
-    def _stop_timer(self) -> None:
+    def _known(self) -> None:
+        """It is no stranger any more: it has entered a room, or is gone."""
+        self.runtime.strangers.discard(self)
         if self.timer:
             self.timer.cancel()
             self.timer = None
 
     def _forget(self) -> None:
-        self._stop_timer()
+        self._known()
         self.runtime.hub.drop(self.connection)
 
 

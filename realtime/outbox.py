@@ -60,10 +60,18 @@ class Outbox:
             while self._events:
                 event = self._events.popleft()
                 self._waiting_bytes -= len(event.get("text", ""))
-                await self._asgi_send(event)
+                await self._deliver(event)
         except Exception:  # noqa: BLE001  each server has its own
             # The server says that the peer is gone; its disconnect event follows.
             self._closed = True
             self._events.clear()
         finally:
             self._task = None
+
+    async def _deliver(self, event: dict[str, Any]) -> None:
+        try:
+            await self._asgi_send(event)
+        except Exception:
+            if event["type"] != "websocket.close":
+                raise
+            await self._asgi_send({"type": "websocket.close"})  # Daphne refuses codes below 3000

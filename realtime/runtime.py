@@ -32,7 +32,7 @@ class Runtime:
         self.hub = Hub()
         self.service_keys = ServiceKeys(settings.service_keys)
         self.origins = Origins(settings.allowed_origins)
-        self.unauthenticated = 0  # open sockets that no player has entered a room with yet
+        self.strangers: set[object] = set()  # open sockets that have not entered a room yet
         engine = Engine(
             store=store,
             hub=self.hub,

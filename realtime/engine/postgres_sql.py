@@ -10,8 +10,8 @@ WITH wanted AS MATERIALIZED (
     ) AS w (id, base, version, party, code, visibility, status, phase, max_players, players, spectators,
         settings, seq, state, alarm_at, created_at, updated_at)
 ), locked AS MATERIALIZED (
-    SELECT wanted.* FROM wanted CROSS JOIN LATERAL (
-        SELECT FROM rooms WHERE room_id = id AND rooms.version = base FOR UPDATE
+    SELECT wanted.*, row FROM wanted CROSS JOIN LATERAL (
+        SELECT ctid AS row FROM rooms WHERE room_id = id AND rooms.version = base FOR UPDATE
     ) AS lock
 ), updated AS (
     UPDATE rooms SET version = w.version, visibility = w.visibility, status = w.status,
@@ -19,7 +19,7 @@ WITH wanted AS MATERIALIZED (
         spectators = w.spectators, ruleset_config = w.settings::jsonb, seq = w.seq,
         state = w.state, alarm_at = to_timestamp(nullif(w.alarm_at, -1)), updated_at = to_timestamp(w.updated_at)
     FROM locked AS w
-    WHERE rooms.room_id = w.id AND rooms.version = w.base
+    WHERE rooms.ctid = row
     RETURNING rooms.room_id
 ), created AS (
     INSERT INTO rooms (room_id, party, code, version, visibility, status, phase, max_players, players, spectators,
@@ -37,9 +37,13 @@ WITH wanted AS MATERIALIZED (
     ) AS j (id, version, at, command, actor, entry)
     WHERE (id IN (SELECT room_id FROM kept)) IS TRUE
 ), vacated AS (
-    DELETE FROM room_seats USING unnest($24::uuid[], $25::text[]) AS c (gone_id, player)
-    WHERE room_seats.room_id = gone_id AND room_seats.player_id = player
-        AND (gone_id IN (SELECT room_id FROM kept)) IS TRUE
+    DELETE FROM room_seats WHERE ctid = ANY (ARRAY(
+        SELECT row FROM unnest($24::uuid[], $25::text[]) AS changed (room, player)
+        CROSS JOIN LATERAL (
+            SELECT ctid AS row FROM room_seats WHERE room_id = room AND player_id = player OFFSET 0
+        ) AS seat
+        WHERE (room IN (SELECT room_id FROM kept)) IS TRUE
+    ))
     RETURNING 1
 ), seated AS (
     INSERT INTO room_seats (room_id, player_id, username, username_key, role, token_hash, is_host,

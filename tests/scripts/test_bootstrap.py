@@ -69,6 +69,13 @@ def test_a_pin_that_cannot_be_had_is_a_sentence_and_leaves_no_stamp(venv):
     assert not venv.ready
 
 
+def test_a_bare_debian_is_told_what_to_install(venv, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ensurepip", None)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with pytest.raises(CannotInstall, match=rf"apt-get install python{version}-venv$"):
+        venv.ensure()
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A project's folder with the finder in it, and a PATH without any Python in `bin`."""
