@@ -57,7 +57,7 @@ class Environment:
     tier: str = variable("GREENROOM_TIER", kinds.choice("lobby", "realtime"), "lobby")
     lobby_host: str = variable("LOBBY_HOST", kinds.HOST, "127.0.0.1")
     lobby_port: int = variable("LOBBY_PORT", kinds.PORT, 8000)
-    lobby_threads: int = variable("LOBBY_THREADS", kinds.whole(1, 1024), 64)
+    lobby_threads: int = variable("LOBBY_THREADS", kinds.whole(1, 1024), 256)
     realtime_host: str = variable("REALTIME_HOST", kinds.HOST, "127.0.0.1")
     realtime_port: int = variable("REALTIME_PORT", kinds.PORT, 1999)
     realtime_url: str = variable("REALTIME_URL", kinds.HTTP_URL, "http://127.0.0.1:$REALTIME_PORT")

@@ -34,22 +34,17 @@ INSTALLED_APPS = [
 AUTH_USER_MODEL = "realtime.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The realtime tier answers HTTP from plain ASGI routes and passes through no middleware.
+# For the admin and the documentation. The lobby's API (lobby/wsgi.py) and the realtime tier's HTTP
+# (plain ASGI routes) pass through none of it.
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "lobby.middleware.Cors",
-    *(
-        f"lobby.middleware.{name}"  # what the admin needs, and the API does without
-        for name in (
-            "StaticFiles",
-            "Session",
-            "Common",
-            "Csrf",
-            "Authentication",
-            "Message",
-            "XFrameOptions",
-        )
-    ),
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.lobby_urls" if LOBBY else "config.realtime_urls"
 WSGI_APPLICATION = "config.wsgi.application"

@@ -5,4 +5,8 @@ from django.core.wsgi import get_wsgi_application
 from config import env
 
 env.enter("lobby")
-application = get_wsgi_application()
+django = get_wsgi_application()
+
+from lobby.wsgi import LobbyApplication  # noqa: E402  (it needs Django's apps to be ready)
+
+application = LobbyApplication(django)

@@ -16,7 +16,7 @@ from contracts import jsonio
 from contracts.answers import BrokenAnswer, Told, read
 from contracts.complaints import Complaints
 from contracts.errors import Code, RoomError
-from contracts.gate import Gate
+from contracts.gate import PATIENCE_S, Gate
 from contracts.http import RegisterReply, RegisterRequest, RoomState
 from contracts.paths import register_path, state_path
 from contracts.transport import KeepAliveTransport
@@ -57,12 +57,13 @@ class RealtimeClient:
         try_timeout_s: float = TRY_TIMEOUT_S,
         total_timeout_s: float = TOTAL_TIMEOUT_S,
         calls_max: int = CALLS_MAX,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._url = httpx.URL(url)
         self._transport = transport or KeepAliveTransport()
         self._try_timeout_s = try_timeout_s
         self._total_timeout_s = total_timeout_s
-        self._gate = Gate(calls_max)
+        self._gate = Gate(calls_max, patience_s)
         self._complaints = Complaints(logger)
         self._base_path = self._url.path.rstrip("/")
         host = ("Host", self._url.netloc.decode())

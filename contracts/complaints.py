@@ -28,6 +28,4 @@ class Complaints:
                 return
             count, self._unsaid = self._unsaid, 0
             self._quiet_until = self._clock() + INTERVAL_S
-        self._logger.error(
-            "The realtime service failed a call (%d since last said): %s", count, reason
-        )
+        self._logger.error("%d failed calls to the realtime service, the last: %s", count, reason)

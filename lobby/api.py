@@ -12,6 +12,8 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from contracts.errors import Code, RoomError
+
 
 class ApiView(APIView):
     """No users, permissions, versions or media types to choose from: throttles, then the method.
@@ -36,3 +38,13 @@ class ApiView(APIView):
     def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """The methods that this path takes."""
         return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+
+
+class NothingView(ApiView):
+    """Every path of the API that is none, by any method."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """There is nothing here, so no method is wrong either."""
+        raise RoomError(Code.NOT_FOUND)

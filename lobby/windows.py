@@ -16,7 +16,7 @@ class Window:
     """At most `limit` events of one address in any `PERIOD_S`. Threads may share it."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
+        self.limit = limit
         self._clock = clock
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class Window:
         times, now = self._times.get(address), self._clock()
         while times and times[0] <= now - PERIOD_S:
             times.popleft()
-        return times[0] + PERIOD_S - now if times and len(times) >= self._limit else 0.0
+        return times[0] + PERIOD_S - now if times and len(times) >= self.limit else 0.0
 
     def _count(self, address: str) -> None:
         self._times.setdefault(address, deque()).append(self._clock())

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from contracts import jsonio
 from contracts.errors import Code, RoomError
+from contracts.limits import FRAME_MAX_BYTES
 from contracts.paths import canonical_room_id, is_id
 from contracts.sockets import Close, Envelope, ErrorFrame, JoinRoomMessage
 from realtime.auth import token_hash
@@ -83,6 +84,9 @@ class RoomConsumer(AsyncConsumer):
         text = event.get("text")
         if text is None:
             self.outbox.close(Close.UNSUPPORTED_DATA)
+            return
+        if len(text) > FRAME_MAX_BYTES:  # where the server itself has no bound
+            self.outbox.close(Close.TOO_LARGE)
             return
         request_id: str | UnsetType = UNSET
         try:

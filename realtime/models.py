@@ -48,7 +48,7 @@ class User(AbstractUser):
 
     user_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     external_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
-    display_name = models.CharField(max_length=150, blank=True, db_default="")
+    display_name = models.CharField(max_length=150, blank=True, default="", db_default="")
     first_name = None
     last_name = None
 

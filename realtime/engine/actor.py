@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable
 from random import getrandbits
 from typing import NamedTuple
-from uuid import uuid4
 
 from msgspec import UNSET, UnsetType
 
@@ -22,6 +21,7 @@ from realtime.core.turns import Surroundings, Turn, Turns
 from realtime.engine.hub import Connection, Hub
 from realtime.engine.incidents import report
 from realtime.engine.store import Busy, StorageUnavailable, Store
+from realtime.engine.uuids import uuid7
 
 RACES = 5  # commits lost to other writers before the room is called busy
 REFRESH_BYTES_PER_S = 64 * 1024 * 1024  # large rooms are refreshed less often than small ones
@@ -147,7 +147,7 @@ class Actor:
             self._party,
             self._key,
             snapshot,
-            new_uuid=uuid4(),
+            new_uuid=uuid7(self._engine.clock()),
             surroundings=self._engine.surroundings,
         )
         return turns, founding

@@ -39,7 +39,7 @@ class MemoryStore:
         kept = self.seats.get(key, {})
         seats = {player: seat for player, seat in kept.items() if player not in commit.changed}
         seats.update((seat.player_id, seat) for seat in commit.seats)
-        _check_unique(list(seats.values()))
+        _check(commit.row, list(seats.values()))
         self.seats[key] = seats
         self.rows[key] = commit.row
         self.journals.setdefault(key, []).extend(commit.journal)
@@ -55,7 +55,12 @@ class MemoryStore:
         return snapshot.version if snapshot else 0
 
 
-def _check_unique(seats: list[SeatRow]) -> None:
+def _check(row: RoomRow, seats: list[SeatRow]) -> None:
+    """The constraints of the tables."""
+    if row.players > row.max_players:
+        raise Rejected("more players than the cap")
+    if sum(seat.is_host for seat in seats) > 1:
+        raise Rejected("two hosts")
     for column in ("username_key", "player_id", "token_hash", "seat_index"):
         values = [v for seat in seats if (v := getattr(seat, column)) is not None]
         if len(set(values)) != len(values):

@@ -10,8 +10,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine.postgres_database import PostgresDatabase
 from realtime.engine.rounds import COMMITS_WAITING, Rounds
-from realtime.engine.settling import Answer, Ask, Confirm, Load, Migrations, Settling
+from realtime.engine.settling import Answer, Ask, Confirm, Load, Migrations, NotMigrated, Settling
 from realtime.engine.sqlite_database import SqliteDatabase
 from realtime.engine.store import StorageUnavailable
 
@@ -32,10 +33,11 @@ class OrmStore:
     ) -> None:
         params = connections[alias].get_connection_params()
         self.alone = connections[alias].vendor == "sqlite"
-        self._writes: _Rounds = Rounds(
-            Settling(SqliteDatabase(params)), "room writes", max_waiting=max_waiting
-        )
+        database = SqliteDatabase if self.alone else PostgresDatabase
+        self._writes = _Rounds(Settling(database(params)), "room writes", max_waiting=max_waiting)
         self._reads = self._writes
+        if not self.alone:
+            self._reads = _Rounds(Settling(database(params)), "room reads", max_waiting=max_waiting)
 
     async def start(self) -> None:
         """Connect, and see that the tables are there."""
@@ -66,6 +68,8 @@ class OrmStore:
         try:
             async with asyncio.timeout(CHECK_LIMIT_S):
                 missing = await self._missing_migrations()
+        except NotMigrated as problem:
+            return {"database": "ok", "migrations": str(problem)}
         except (StorageUnavailable, TimeoutError):
             return {"database": "does not answer"}
         return {"database": "ok", "migrations": missing or "ok"}
@@ -80,4 +84,5 @@ class OrmStore:
 @cache
 def _leaves() -> list[tuple[str, str]]:
     """The newest migration of every app; those before it were applied if it was."""
-    return MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes()
+    graph = MigrationLoader(None, ignore_no_migrations=True).graph
+    return cast("list[tuple[str, str]]", graph.leaf_nodes())

@@ -14,16 +14,18 @@ from realtime.engine.store import StorageUnavailable
 COMMITS_WAITING = 10_000  # calls that may wait; one more is refused with StorageUnavailable
 ROUND_MAX = 256  # calls in one round; more gains nothing and makes all of them wait
 HANGS_S = 1.5  # a round that takes longer is broken off once one of its callers gives up
-CLOSE_LIMIT_S = 5.0  # the thread is left to itself when it has not ended by then
+CLOSE_LIMIT_S = 5.0  # what still runs by then is broken off
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_In = TypeVar("_In", contravariant=True)
+_Out = TypeVar("_Out", covariant=True)
 
 
-class Work(Protocol[Item, Result]):
+class Work(Protocol[_In, _Out]):
     """What a round does. All of it but `interrupt` happens in the thread of the rounds."""
 
-    def run(self, items: Sequence[Item]) -> Sequence[Result | Exception]:
+    def run(self, items: Sequence[_In]) -> Sequence[_Out | Exception]:
         """One result or exception for each item, in order. Raises what befell all of them."""
 
     def interrupt(self) -> None:
@@ -85,7 +87,10 @@ class Rounds(Generic[Item, Result]):
             return
         self._open = False
         self._calls.put(None)
-        await asyncio.wait([self._ended], timeout=CLOSE_LIMIT_S)
+        done, _ = await asyncio.wait([self._ended], timeout=CLOSE_LIMIT_S)
+        if not done:
+            self._work.interrupt()
+            await asyncio.wait([self._ended], timeout=CLOSE_LIMIT_S)
 
     def _break_off(self) -> None:
         """Interrupt a round that hangs. A long queue is no reason: it moves."""

@@ -1,4 +1,4 @@
-"""What a round of storage is made of: reads asked together, commits kept together or alone."""
+"""What a round of storage does: reads are asked together, commits are kept together or alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
-from realtime.engine.store import Busy, Rejected, StorageUnavailable
+from realtime.engine.store import StorageUnavailable
 
 Migration: TypeAlias = tuple[str, str]  # app, name
 
@@ -28,21 +28,31 @@ class Migrations(NamedTuple):
     """Asks which migrations were applied: a set."""
 
 
-Ask: TypeAlias = Load | Confirm | Migrations | Commit
+Read: TypeAlias = Load | Confirm | Migrations
+Ask: TypeAlias = Read | Commit
 Answer: TypeAlias = Snapshot | bool | set[Migration] | None
+
+
+class NotMigrated(StorageUnavailable):
+    """The tables are missing, or of another age than this program."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database's tables are not those of this program: run manage.py migrate"
+        )
 
 
 class Database(Protocol):
     """One connection, opened when needed and again after it broke. Used by one thread."""
 
     def keep(self, commits: Sequence[Commit]) -> list[bool]:
-        """Keep them in one transaction; False for those that lost. At most one for each room.
+        """Keep them in one transaction; False for each that lost. No room may occur twice.
 
-        Raises Rejected, Busy (nothing was kept) or StorageUnavailable (perhaps all was).
+        Raises Rejected, Busy (then nothing was kept) or StorageUnavailable (perhaps all was).
         """
 
     def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
-        """The rooms that exist; those mapped to True with their state, others with none."""
+        """Those rooms that exist; with their state where the key is mapped to True."""
 
     def migrations(self) -> set[Migration]:
         """The migrations that were applied."""
@@ -55,7 +65,7 @@ class Database(Protocol):
 
 
 class Settling:
-    """The work of a round: every ask of the engine, answered by a database."""
+    """The work of a round, done by a database."""
 
     def __init__(self, database: Database) -> None:
         self.interrupt = database.interrupt
@@ -63,21 +73,25 @@ class Settling:
         self._database = database
 
     def run(self, items: Sequence[Ask]) -> list[Answer | Exception]:
-        """An answer for each, in order. Reads see what earlier rounds kept."""
+        """An answer for each, in order. Reads see all that earlier rounds kept."""
         reads = [item for item in items if not isinstance(item, Commit)]
-        found = self._read(reads) if reads else iter(())
-        kept = self._settle([item for item in items if isinstance(item, Commit)])
-        return [next(kept if isinstance(item, Commit) else found) for item in items]
+        commits = [item for item in items if isinstance(item, Commit)]
+        read = iter(self._read(reads))
+        kept = iter(self._keep(commits))
+        return [next(kept if isinstance(item, Commit) else read) for item in items]
 
-    def _read(self, reads: Sequence[Load | Confirm | Migrations]) -> Iterator[Answer]:
+    def _read(self, reads: list[Read]) -> Sequence[Answer | Exception]:
         wanted: dict[RoomKey, bool] = {}
         for read in reads:
             if not isinstance(read, Migrations):
                 wanted[read.key] = isinstance(read, Load) or wanted.get(read.key, False)
-        rooms = self._database.find(wanted) if wanted else {}
-        return iter([self._answer(read, rooms) for read in reads])
+        try:
+            rooms = self._database.find(wanted) if wanted else {}
+            return [self._answer(read, rooms) for read in reads]
+        except Exception as problem:  # noqa: BLE001  (each caller is told)
+            return [problem] * len(reads)
 
-    def _answer(self, read: Load | Confirm | Migrations, rooms: dict[RoomKey, Snapshot]) -> Answer:
+    def _answer(self, read: Read, rooms: dict[RoomKey, Snapshot]) -> Answer:
         if isinstance(read, Migrations):
             return self._database.migrations()
         room = rooms.get(read.key)
@@ -85,17 +99,24 @@ class Settling:
             return room
         return (room.version if room else 0) == read.version
 
-    def _settle(self, commits: list[Commit]) -> Iterator[bool | Exception]:
-        """All in one transaction. If it was rolled back, each alone: only the guilty one fails."""
+    def _keep(self, commits: list[Commit]) -> Sequence[bool | Exception]:
+        """All in one transaction. If that is rolled back, each alone: only the guilty one fails."""
         if len(commits) > 1 and len({commit.key for commit in commits}) == len(commits):
             try:
-                return iter(self._database.keep(commits))
-            except (Rejected, Busy):
+                return self._database.keep(commits)
+            except StorageUnavailable as problem:
+                return [problem] * len(commits)
+            except Exception:  # noqa: BLE001, S110  (said again to the one it is about)
                 pass
-        return iter([self._alone(commit) for commit in commits])
+        return list(self._each(commits))
 
-    def _alone(self, commit: Commit) -> bool | Exception:
-        try:
-            return self._database.keep([commit])[0]
-        except (Rejected, Busy, StorageUnavailable) as problem:
-            return problem
+    def _each(self, commits: list[Commit]) -> Iterator[bool | Exception]:
+        unavailable: StorageUnavailable | None = None
+        for commit in commits:
+            try:
+                yield unavailable or self._database.keep([commit])[0]
+            except StorageUnavailable as problem:
+                unavailable = problem  # those who follow would only wait as long again
+                yield problem
+            except Exception as problem:  # noqa: BLE001  (its caller is told)
+                yield problem

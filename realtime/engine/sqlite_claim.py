@@ -8,6 +8,11 @@ from typing import TextIO
 
 from realtime.engine.store import StorageUnavailable
 
+_IN_USE = (
+    "another realtime process uses {}; SQLite allows one. "
+    "Stop it, or set DATABASE_URL to a PostgreSQL database to run several."
+)
+
 
 class SqliteClaim:
     """The right to write a database's rooms: an exclusive lock on a file beside the database.
@@ -23,17 +28,15 @@ class SqliteClaim:
         """Hold the claim from now on. Raises StorageUnavailable when another process has it."""
         if self._file:
             return
-        path = self._database.resolve().with_name(f"{self._database.name}.lock")
+        path = self._database.resolve()
+        path = path.with_name(f"{path.name}.lock")
         try:
             self._file = path.open("a")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.release()
-            raise StorageUnavailable(
-                f"another realtime process uses {self._database.name}; SQLite allows one. "
-                "Stop it, or set DATABASE_URL to a PostgreSQL database to run several."
-            ) from None
         except OSError as problem:
+            self.release()
+            if isinstance(problem, BlockingIOError):
+                raise StorageUnavailable(_IN_USE.format(self._database.name)) from None
             raise StorageUnavailable(f"cannot lock {path.name}: {problem.strerror}") from problem
 
     def release(self) -> None:

@@ -13,11 +13,11 @@ from uuid import UUID
 import msgspec
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
-from realtime.engine.settling import Migration
+from realtime.engine.settling import Migration, NotMigrated
 from realtime.engine.sqlite_claim import SqliteClaim
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
 
-Values: TypeAlias = tuple[Any, ...]
+_Values: TypeAlias = tuple[Any, ...]
 
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",
@@ -128,6 +128,8 @@ class SqliteDatabase:
         if getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
             return Busy("another process writes the database")
         self._disconnect()
+        if str(problem).startswith(("no such table", "no such column")):
+            return NotMigrated()
         return StorageUnavailable(str(problem))
 
 
@@ -154,7 +156,7 @@ def _write_room(connection: sqlite3.Connection, commit: Commit) -> bool:
     return connection.execute(_CREATE, created).rowcount == 1
 
 
-def _journal(commits: Sequence[Commit]) -> Iterator[Values]:
+def _journal(commits: Sequence[Commit]) -> Iterator[_Values]:
     for commit in commits:
         room = commit.uuid.hex
         for turn in commit.journal:
@@ -162,7 +164,7 @@ def _journal(commits: Sequence[Commit]) -> Iterator[Values]:
             yield room, turn.version, at, turn.command, turn.actor, entry
 
 
-def _changed(commits: Sequence[Commit]) -> Iterator[Values]:
+def _changed(commits: Sequence[Commit]) -> Iterator[_Values]:
     for commit in commits:
         if commit.base:  # a new room has nothing to replace
             room = commit.uuid.hex
@@ -170,7 +172,7 @@ def _changed(commits: Sequence[Commit]) -> Iterator[Values]:
                 yield room, player_id
 
 
-def _seats(commits: Sequence[Commit]) -> Iterator[Values]:
+def _seats(commits: Sequence[Commit]) -> Iterator[_Values]:
     for commit in commits:
         room = commit.uuid.hex
         for seat in commit.seats:

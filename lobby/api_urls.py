@@ -1,0 +1,36 @@
+"""What needs no database: the API, its documentation, /healthz. No path ends in a slash."""
+
+from django.urls import path, re_path, register_converter
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from contracts.paths import ID_PATTERN, canonical_room_id
+from lobby.api import NothingView
+from lobby.health import HealthView
+from lobby.views import JoinView, RoomsView, RoomView
+
+
+class RoomIdConverter:
+    """A room id in its canonical spelling; anything that cannot be one is no path of ours."""
+
+    regex = ID_PATTERN
+
+    def to_python(self, value: str) -> str:
+        """Codes typed in lower case are the same codes."""
+        return canonical_room_id(value)
+
+    def to_url(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_converter(RoomIdConverter, "room_id")
+
+urlpatterns = [
+    path("api/rooms", RoomsView.as_view()),
+    path("api/rooms/<room_id:room_id>", RoomView.as_view()),
+    path("api/rooms/<room_id:room_id>/join", JoinView.as_view()),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema")),
+    re_path("^api(/|$)", NothingView.as_view()),
+    path("healthz", HealthView.as_view()),
+]

@@ -1,0 +1,129 @@
+"""One connection to PostgreSQL that runs prepared statements, and cannot hang for long.
+
+It uses psycopg's libpq layer: arrays are sent as they were encoded, and a statement gives up the
+interpreter once, however many rows it has.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq.abc import PGresult
+
+from realtime.engine.settling import NotMigrated
+from realtime.engine.store import Busy, Rejected, StorageUnavailable
+
+_NETWORK = {
+    "application_name": "greenroom rooms",
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 2000,  # ms
+}
+_SESSION = {
+    "statement_timeout": "2000",  # ms
+    "lock_timeout": "1000",  # ms
+    "idle_in_transaction_session_timeout": "2000",  # ms
+    "default_transaction_isolation": r"read\ committed",
+    # One plan per statement, by index only: it is made while the tables are empty, and has to be
+    # right for a million rows.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+}
+_REJECTED = ("22", "23")  # classes of SQLSTATE: data exception, integrity constraint violation
+_BUSY = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
+_NOT_MIGRATED = ("42P01", "42703")  # undefined table, undefined column
+_BINARY = 1
+
+
+class PostgresConnection:
+    """Connects when it is first asked, and again after it was lost. Used by one thread."""
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        """`params` are those of `psycopg.connect`."""
+        session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+        options = f"{params.get('options', '')} {session}"
+        self._params = params | _NETWORK | {"options": options, "autocommit": True}
+        self._connection: psycopg.Connection | None = None
+        self._prepared: set[bytes] = set()
+
+    def ask(self, name: bytes, sql: str, values: Sequence[bytes] = ()) -> list[list[bytes]]:
+        """Run a statement, and return its rows with their values in PostgreSQL's binary form.
+
+        Raises Rejected, Busy (then nothing happened) or StorageUnavailable (perhaps it did).
+        """
+        server = self._ready().pgconn
+        try:
+            if name not in self._prepared:
+                self._check(server.prepare(name, sql.encode()), ExecStatus.COMMAND_OK)
+                self._prepared.add(name)
+            result = server.exec_prepared(name, values, [_BINARY] * len(values), _BINARY)
+            self._check(result, ExecStatus.TUPLES_OK)
+        except psycopg.Error as problem:
+            self.close()
+            raise StorageUnavailable(str(problem)) from problem
+        columns = range(result.nfields)
+        return [[result.get_value(row, i) or b"" for i in columns] for row in range(result.ntuples)]
+
+    def interrupt(self) -> None:
+        """Cut the connection, from any thread: whoever waits for it finds it lost."""
+        if self._connection:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._socket.close()
+            self._connection = None
+            self._prepared.clear()
+
+    def _ready(self) -> psycopg.Connection:
+        # A server that speaks without being asked is saying good-bye. Better to see it now than
+        # to send a commit after it, whose outcome nobody would know.
+        if self._connection and self._poll.poll(0):
+            self.close()
+        return self._connection or self._connect()
+
+    def _connect(self) -> psycopg.Connection:
+        try:
+            connection = psycopg.connect(**self._params)
+        except psycopg.Error as problem:
+            raise StorageUnavailable(str(problem)) from problem
+        # A descriptor of our own: libpq may close its while another thread interrupts.
+        self._socket = socket.socket(fileno=os.dup(connection.fileno()))
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self._connection = connection
+        return connection
+
+    def _check(self, result: PGresult, expected: ExecStatus) -> None:
+        if result.status != expected:
+            problem = _problem(result)
+            if isinstance(problem, StorageUnavailable):
+                self.close()
+            raise problem
+
+
+def _problem(result: PGresult) -> Exception:
+    """What an error means to the engine. Its detail is left out: it would quote a row's values."""
+    state = (result.error_field(DiagnosticField.SQLSTATE) or b"").decode()
+    message = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"").decode()
+    if state.startswith(_REJECTED):
+        return Rejected(message)
+    if state in _BUSY:
+        return Busy(message)
+    if state in _NOT_MIGRATED:
+        return NotMigrated()
+    return StorageUnavailable(message or "the connection was lost")

@@ -1,0 +1,71 @@
+"""The arrays that a round's commits become, in the order of the parameters in postgres_sql."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from realtime.core.rows import Commit
+from realtime.engine.postgres_arrays import bools, byteas, float8s, int8s, texts, utf8s, uuids
+
+
+def keep_values(commits: Sequence[Commit]) -> list[bytes]:
+    """The parameters of KEEP."""
+    return [*_rooms(commits), *_journal(commits), *_changed(commits), *_seats(commits)]
+
+
+def _rooms(commits: Sequence[Commit]) -> list[bytes]:
+    rows = [commit.row for commit in commits]
+    return [
+        uuids([commit.uuid for commit in commits]),
+        int8s([commit.base for commit in commits]),
+        int8s([commit.version for commit in commits]),
+        texts([commit.key.party for commit in commits]),
+        texts([commit.key.room_id for commit in commits]),
+        texts([row.visibility for row in rows]),
+        texts([row.status for row in rows]),
+        texts([row.phase for row in rows]),
+        int8s([row.max_players for row in rows]),
+        int8s([row.players for row in rows]),
+        int8s([row.spectators for row in rows]),
+        utf8s([row.settings for row in rows]),
+        int8s([row.seq for row in rows]),
+        byteas([row.state for row in rows]),
+        float8s([-1 if row.alarm_at is None else row.alarm_at for row in rows]),
+        float8s([commit.journal[0].at for commit in commits]),
+        float8s([commit.journal[-1].at for commit in commits]),
+    ]
+
+
+def _journal(commits: Sequence[Commit]) -> list[bytes]:
+    turns = [turn for commit in commits for turn in commit.journal]
+    return [
+        uuids([commit.uuid for commit in commits for _ in commit.journal]),
+        int8s([turn.version for turn in turns]),
+        float8s([turn.at for turn in turns]),
+        texts([turn.command for turn in turns]),
+        texts([turn.actor for turn in turns]),
+        utf8s([turn.entry for turn in turns]),
+    ]
+
+
+def _changed(commits: Sequence[Commit]) -> list[bytes]:
+    known = [commit for commit in commits if commit.base]  # a new room has nothing to replace
+    return [
+        uuids([commit.uuid for commit in known for _ in commit.changed]),
+        texts([player_id for commit in known for player_id in commit.changed]),
+    ]
+
+
+def _seats(commits: Sequence[Commit]) -> list[bytes]:
+    seats = [seat for commit in commits for seat in commit.seats]
+    return [
+        uuids([commit.uuid for commit in commits for _ in commit.seats]),
+        texts([seat.player_id for seat in seats]),
+        texts([seat.username for seat in seats]),
+        texts([seat.username_key for seat in seats]),
+        texts([seat.role for seat in seats]),
+        texts([seat.token_hash for seat in seats]),
+        bools([seat.is_host for seat in seats]),
+        int8s([-1 if seat.seat_index is None else seat.seat_index for seat in seats]),
+        float8s([seat.joined_at for seat in seats]),
+    ]

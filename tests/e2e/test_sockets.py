@@ -1,0 +1,382 @@
+"""Sockets as players have them, on uvicorn and on Daphne."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from config import env
+from tests.e2e.conftest import places
+from tests.support.servers import server
+from tests.support.site import Site, player
+
+JOIN_TIMEOUT_S = 2.0
+FRAME_MAX_BYTES = 64 * 1024
+STOPPED_WITHIN_S = 15.0
+DAPHNE = ("-m", "daphne", "-b", "127.0.0.1", "-p")
+numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module", params=["uvicorn", "daphne"])
+def house(request, any_migrated, tmp_path_factory):
+    """A realtime service alone, on each server."""
+    folder = tmp_path_factory.mktemp(request.param)
+    with any_migrated.copy(folder) as database:
+        environ = {**database.environ, **places(), "JOIN_TIMEOUT_S": str(JOIN_TIMEOUT_S)}
+        realtime = server("realtime", environ, folder)
+        if request.param == "daphne":
+            realtime = realtime.that_runs(*DAPHNE, str(realtime.port), "config.asgi:application")
+        with realtime:
+            yield Site(realtime, database)
+
+
+@pytest.fixture
+def room(house):
+    """A room with alice in it, who is its host: its id, and her token."""
+    room_id = f"room-{next(numbers)}"
+    host = player("alice", isHost=True)
+    assert house.register(room_id, host).status_code == 200
+    return room_id, host["playerToken"]
+
+
+@pytest.fixture
+def alice(house, room):
+    """Her socket, which has joined."""
+    room_id, token = room
+    with house.socket(room_id) as socket:
+        socket.join(token)
+        socket.see("alice")
+        yield socket
+
+
+@pytest.fixture
+def sent(request, house):
+    """What a client sees of a close code: Daphne says 1000 for all those below 3000."""
+    daphne = "daphne" in house.realtime.arguments
+    return lambda code: 1000 if daphne and code < 3000 else code
+
+
+def error(frame):
+    assert frame["type"] == "ERROR"
+    assert frame["payload"]["message"]
+    return frame["payload"]["code"]
+
+
+# -- who may come in -----------------------------------------------------------------------------
+
+
+def test_a_silent_socket_hears_nothing_and_is_closed(house, room, alice):
+    room_id, _ = room
+    with house.socket(room_id) as silent:
+        alice.send("SEND_CHAT", {"text": "psst"})
+        alice.hear("psst")
+        assert silent.closed() == 4005
+        assert silent.frames == []
+
+
+def test_ten_seconds_are_the_default():
+    assert env.load({}).join_timeout_s == 10
+
+
+def test_before_joining_everything_else_is_refused(house, room):
+    room_id, token = room
+    with house.socket(room_id) as socket:
+        socket.send("SEND_CHAT", {"text": "hello"}, requestId="r1")
+        refused = socket.receive()
+        assert (error(refused), refused["requestId"]) == ("UNAUTHORIZED", "r1")
+        assert socket.join(token)["me"]["username"] == "alice"
+
+
+def test_a_wrong_token_is_told_and_closed(house, room):
+    with house.socket(room[0]) as socket:
+        socket.send("JOIN_ROOM", {"playerToken": "canary_of_somebody_else"}, requestId="r1")
+        refused = socket.receive()
+        assert (error(refused), refused["requestId"]) == ("UNAUTHORIZED", "r1")
+        assert socket.closed() == 4001
+
+
+def test_a_token_of_another_room_opens_nothing(house, room):
+    other = player("bob", isHost=True)
+    house.register(f"{room[0]}-2", other)
+    with house.socket(room[0]) as socket:
+        socket.send("JOIN_ROOM", {"playerToken": other["playerToken"]})
+        assert socket.closed() == 4001
+
+
+@pytest.mark.parametrize("room_id", ["nowhere", "..%2fetc", "a%00b", "x" * 65, "a/b/c"])
+def test_an_unknown_room_is_told_and_closed(house, room_id):
+    with house.socket(room_id) as socket:
+        if room_id == "nowhere":
+            socket.send("JOIN_ROOM", {"playerToken": "canary_1"})
+        assert error(socket.receive()) == "ROOM_NOT_FOUND"
+        assert socket.closed() == 4004
+
+
+def test_an_unknown_party_is_told_and_closed(house, room):
+    with house.socket(room[0], party="nonesuch") as socket:
+        assert error(socket.receive()) == "ROOM_NOT_FOUND"
+        assert socket.closed() == 4004
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://[",
+        "http://[::1",
+        "://",
+        "",
+        "http://127.0.0.1:3000.evil.example",
+        "http://127.0.0.1:3000@evil.example",
+    ],
+)
+def test_a_foreign_page_is_refused_at_the_handshake(house, room, origin):
+    """A malformed one too; Daphne answers that with its own 400."""
+    with pytest.raises(InvalidStatus) as refused:
+        house.socket(room[0], additional_headers={"Origin": origin})
+    status = refused.value.response.status_code
+    assert status == 403 or (status == 400 and "daphne" in house.realtime.arguments)
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:3000", "HTTP://127.0.0.1:3000", "own"])
+def test_known_pages_are_let_in(house, room, origin):
+    origin = house.realtime.url if origin == "own" else origin
+    with house.socket(room[0], additional_headers={"Origin": origin}) as socket:
+        assert socket.join(room[1])
+
+
+def test_a_query_is_accepted_and_not_logged(house, room):
+    with house.socket(room[0], query="?_pk=1&token=canary_in_a_query") as socket:
+        assert socket.join(room[1])
+
+
+# -- what players see ----------------------------------------------------------------------------
+
+
+def test_a_join_shows_the_room_then_the_line_then_the_player(house, room, alice):
+    room_id, _ = room
+    bob = player("bob")
+    house.register(room_id, bob)
+    assert alice.receive()["payload"]["player"]["username"] == "bob"
+    assert len(alice.next("ROOM_SNAPSHOT")["payload"]["players"]) == 2
+    with house.socket(room_id) as socket:
+        socket.send("JOIN_ROOM", {"playerToken": bob["playerToken"]}, requestId="r1")
+        snapshot, line, update = (socket.receive() for _ in range(3))
+        assert (snapshot["type"], snapshot["requestId"]) == ("ROOM_SNAPSHOT", "r1")
+        assert snapshot["payload"]["me"]["username"] == "bob"
+        assert line["type"] == "CHAT_APPEND"
+        assert line["payload"]["message"]["text"] == "bob joined the room"
+        known = {one["id"] for one in snapshot["payload"]["chat"]}
+        assert line["payload"]["message"]["id"] not in known
+        assert (update["type"], update["payload"]["player"]["username"]) == ("PLAYER_UPDATE", "bob")
+        assert [alice.receive() for _ in range(2)] == [line, update]
+
+
+def test_a_second_socket_of_a_player_brings_no_second_line(house, room, alice):
+    with house.socket(room[0]) as second:
+        snapshot = second.join(room[1])
+        second.send("SEND_CHAT", {"text": "here too"})
+        alice.hear("here too")
+        assert second.next("CHAT_APPEND")["payload"]["message"]["text"] == "here too"
+    texts = [line["text"] for line in snapshot["chat"]]
+    assert texts == ["alice joined the room"]
+
+
+def test_chat_arrives_both_ways_in_order_and_stays(house, room, alice):
+    room_id, token = room
+    bob = player("bob", role="spectator")
+    house.register(room_id, bob)
+    with house.socket(room_id) as socket:
+        socket.join(bob["playerToken"])
+        said = [(alice, "hello"), (socket, "<b>hi</b> 'or 1=1 --"), (alice, "bye")]
+        for speaker, text in said:
+            speaker.send("SEND_CHAT", {"text": f"  {text} "})
+            for listener in (alice, socket):
+                listener.hear(text)
+        counted = [frame["seq"] for frame in socket.frames if "seq" in frame]
+        assert counted == sorted(set(counted))
+    with house.socket(room_id) as later:
+        chat = later.join(token)["chat"]
+        spoken = [(line["fromUsername"], line["text"]) for line in chat if line["kind"] == "user"]
+        assert spoken == [
+            ("alice", "hello"),
+            ("bob", "<b>hi</b> 'or 1=1 --"),
+            ("alice", "bye"),
+        ]
+
+
+def test_chatting_too_fast_is_told_with_the_wait(alice):
+    for text in ("one", "two", "three"):
+        alice.send("SEND_CHAT", {"text": text}, requestId=text)
+    refused = alice.next("ERROR")
+    assert (error(refused), refused["requestId"]) == ("RATE_LIMITED", "three")
+    assert 0 < refused["payload"]["retryAfterMs"] <= 500
+
+
+def test_who_leaves_is_gone_and_the_name_is_free(house, room, alice):
+    room_id, _ = room
+    bob = player("bob")
+    house.register(room_id, bob)
+    with house.socket(room_id) as socket:
+        socket.join(bob["playerToken"])
+        socket.send("LEAVE_ROOM")
+        assert socket.closed() == 1000
+    while [one["username"] for one in alice.next("ROOM_SNAPSHOT")["payload"]["players"]] != ["alice"]:
+        pass
+    with house.socket(room_id) as socket:
+        socket.send("JOIN_ROOM", {"playerToken": bob["playerToken"]})
+        assert socket.closed() == 4001
+    assert house.register(room_id, player("BOB")).status_code == 200
+
+
+# -- frames that should not be -------------------------------------------------------------------
+
+
+def chat_of(payload):
+    return f'{{"type":"SEND_CHAT","payload":{payload}}}'
+
+
+BAD_FRAMES = {
+    "nothing": "",
+    "half an object": '{"type":',
+    "null": "null",
+    "an array": "[]",
+    "a number": "5",
+    "no type": '{"payload":{}}',
+    "a type that is a number": '{"type":5}',
+    "an unknown type": '{"type":"NONESUCH"}',
+    "a method's name": '{"type":"__class__"}',
+    "two objects": '{"type":"SEND_CHAT"}{}',
+    "request id that is an object": '{"type":"SEND_CHAT","requestId":{}}',
+    "no payload": '{"type":"SEND_CHAT"}',
+    "payload null": chat_of("null"),
+    "payload an array": chat_of('["text"]'),
+    "text a number": chat_of('{"text":5}'),
+    "text empty": chat_of('{"text":"  "}'),
+    "text too long": chat_of(json.dumps({"text": "x" * 201})),
+    "text with NUL": chat_of('{"text":"a\\u0000b"}'),
+    "text with a lone surrogate": chat_of('{"text":"a\\ud800b"}'),
+    "17 levels": chat_of('{"text":' + "[" * 16 + "]" * 16 + "}"),
+    "30,000 levels": chat_of("[" * 30_000),
+    "NaN": chat_of('{"text":"a","n":NaN}'),
+    "Infinity": chat_of('{"text":"a","n":-Infinity}'),
+    "1e999": chat_of('{"text":"a","n":1e999}'),
+    "5,000 digits": chat_of('{"text":"a","n":' + "9" * 5000 + "}"),
+}
+
+
+@pytest.mark.parametrize("frame", BAD_FRAMES.values(), ids=BAD_FRAMES)
+def test_a_bad_frame_is_refused_and_the_socket_goes_on(alice, frame):
+    alice.send_raw(frame)
+    assert error(alice.receive()) == "BAD_REQUEST"
+    alice.send("SEND_CHAT", {"text": "still here"})
+    alice.hear("still here")
+
+
+def test_ten_bad_frames_are_a_flood(alice, sent):
+    for _ in range(10):
+        alice.send_raw("{")
+    assert alice.closed() == sent(1008)
+    assert [error(frame) for frame in alice.frames[-10:]] == ["BAD_REQUEST"] * 10
+
+
+def test_a_binary_frame_closes(alice, sent):
+    alice.send_raw(b"\x00\x01")
+    assert alice.closed() == sent(1003)
+
+
+def test_a_frame_over_the_limit_closes(alice, sent):
+    alice.send_raw("x" * FRAME_MAX_BYTES)
+    assert error(alice.receive()) == "BAD_REQUEST"
+    alice.send_raw("x" * (FRAME_MAX_BYTES + 1))
+    assert alice.closed() == sent(1009)
+
+
+@pytest.mark.parametrize("house", ["uvicorn"], indirect=True)
+def test_bad_utf_8_closes(house, alice):
+    alice.send_raw(b'{"type":"SEND_CHAT\xff"}', text=True)
+    assert alice.closed() == 1007
+
+
+def test_runserver_serves_the_realtime_tier_too(any_migrated, tmp_path):
+    with any_migrated.copy(tmp_path) as database:
+        realtime = server("realtime", {**database.environ, **places()}, tmp_path)
+        address = f"127.0.0.1:{realtime.port}"
+        with realtime.that_runs("manage.py", "runserver", "--noreload", address):
+            house, alice = Site(realtime, database), player("alice", isHost=True)
+            assert house.register("room", alice).status_code == 200
+            with house.socket("room") as socket:
+                assert socket.join(alice["playerToken"])["me"]["username"] == "alice"
+
+
+# -- on both stores ------------------------------------------------------------------------------
+
+
+def test_nothing_leaves_before_its_commit(site):
+    """While another writer holds the room, neither answer nor broadcast; then both, and kept."""
+    host = site.room("alice")
+    room_id = host["roomId"]
+    kept = site.kept(room_id)
+    with site.enter(host) as socket, ThreadPoolExecutor() as pool:
+        socket.see("alice")
+        with site.database.holding(room_id):
+            socket.send("SEND_CHAT", {"text": "kept, then said"})
+            joining = pool.submit(site.join, room_id, "bob")
+            assert socket.says_nothing(for_s=0.4)
+            assert not joining.done()
+        socket.hear("kept, then said")
+        assert "kept, then said" in [line["text"] for line in kept.state["state"]["chat"]]
+        assert joining.result().status_code == 200
+        assert "bob" in kept.players.values()
+
+
+def test_whatever_is_heard_is_already_kept(site):
+    """The same without a hand in it: at the moment a frame arrives, its row is there."""
+    host = site.room("alice")
+    kept = site.kept(host["roomId"])
+    with site.enter(host) as socket:
+        for number in range(20):
+            assert site.join(host["roomId"], f"guest {number}").status_code == 200
+            assert f"guest {number}" in kept.players.values()
+            socket.see(f"guest {number}")
+            assert kept.state["seq"] >= socket.frames[-1]["seq"]
+
+
+def test_a_restart_loses_nothing_that_was_said(site):
+    host = site.room("alice")
+    with site.enter(host) as socket:
+        socket.send("SEND_CHAT", {"text": "remember me"})
+        socket.hear("remember me")
+        site.realtime.kill()
+        site.realtime.up()
+        assert socket.closed() == 1006
+    with site.socket(host["roomId"]) as socket:
+        snapshot = socket.join(host["playerToken"])
+    assert snapshot["me"]["isHost"]
+    texts = [line["text"] for line in snapshot["chat"]]
+    assert texts == ["alice joined the room", "remember me"]
+
+
+def test_sigterm_finishes_what_was_taken_on_and_says_come_back(site):
+    """Joins stream in while it stops: whatever was answered or announced is there afterwards."""
+    host = site.room("alice")
+    room_id = host["roomId"]
+    with site.enter(host) as socket, ThreadPoolExecutor(20) as pool:
+        joining = [pool.submit(site.join, room_id, f"guest {n}") for n in range(90)]
+        socket.see("guest 3")
+        assert site.realtime.stop() < STOPPED_WITHIN_S
+        assert socket.closed() == 1012
+        answers = [join.result() for join in joining]
+    site.realtime.up()
+    assert {answer.status_code for answer in answers} == {200, 503}
+    admitted = {answer.json()["playerId"] for answer in answers if answer.status_code == 200}
+    updates = [frame for frame in socket.frames if frame["type"] == "PLAYER_UPDATE"]
+    announced = {update["payload"]["player"]["playerId"] for update in updates}
+    kept = site.kept(room_id)
+    assert admitted | announced <= kept.players.keys()
+    assert kept.journal == list(range(1, kept.version + 1))

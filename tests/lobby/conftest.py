@@ -1,0 +1,38 @@
+import httpx
+import pytest
+from django.apps import apps
+from django.core.wsgi import get_wsgi_application
+
+from contracts.client import RealtimeClient
+from lobby.service import Lobby
+from lobby.wiring import Wiring
+from lobby.wsgi import LobbyApplication
+from tests.support.realtime_double import RealtimeDouble
+
+PUBLIC_URL = "https://rt.example/"
+
+
+@pytest.fixture
+def realtime():
+    return RealtimeDouble()
+
+
+@pytest.fixture
+def lobby(realtime):
+    client = RealtimeClient("http://realtime", "a-service-key", transport=realtime)
+    return Lobby(client, PUBLIC_URL, "a-secret")
+
+
+@pytest.fixture
+def limits():
+    """RATE_LIMITS=off, unless a test brings its own."""
+    return
+
+
+@pytest.fixture
+def browser(lobby, limits, monkeypatch):
+    """An HTTP client of the whole lobby. Outside tests marked for it, a query is an error."""
+    monkeypatch.setitem(apps.get_app_config("lobby").__dict__, "wiring", Wiring(lobby, limits))
+    transport = httpx.WSGITransport(LobbyApplication(get_wsgi_application()))
+    with httpx.Client(transport=transport, base_url="http://localhost") as client:
+        yield client

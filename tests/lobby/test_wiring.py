@@ -1,0 +1,35 @@
+import dataclasses
+
+from contracts.client import RealtimeClient
+from lobby import wiring
+
+
+def test_one_process_has_one_wiring():
+    assert wiring.current() is wiring.current()
+
+
+def test_rate_limits_may_be_off(settings):
+    for switch in (True, False):
+        environment = dataclasses.replace(settings.GREENROOM, rate_limits=switch)
+        assert (wiring.wire(environment).limits is not None) is switch
+
+
+def test_everything_comes_from_the_environment(settings):
+    environment = dataclasses.replace(
+        settings.GREENROOM,
+        realtime_url="http://rt:1/base",
+        realtime_public_url="https://public",
+        service_keys=("newer-key", "older-key"),
+        realtime_try_timeout_s=0.1,
+        realtime_total_timeout_s=0.2,
+    )
+    lobby = wiring.wire(environment).lobby
+    assert isinstance(lobby.client, RealtimeClient)
+    assert lobby.client._headers["POST"]["Authorization"] == "Bearer newer-key"
+    assert (lobby.client._try_timeout_s, lobby.client._total_timeout_s) == (0.1, 0.2)
+
+
+def test_some_threads_are_left_for_health_checks():
+    assert wiring.calls_max(256) == 240
+    assert wiring.calls_max(4) == 2
+    assert wiring.calls_max(1) == 1

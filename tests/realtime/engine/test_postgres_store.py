@@ -1,0 +1,174 @@
+"""The store on PostgreSQL: lost connections, hanging servers, and outcomes that nobody knows."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+
+from realtime.engine import orm_store as orm_stores
+from realtime.engine import rounds
+from realtime.engine.store import Busy, StorageUnavailable
+from tests.support.cable import Cable
+from tests.support.databases import PostgresDatabase
+from tests.support.engine import until
+from tests.support.services import need_postgresql
+from tests.support.stores import DatabasePlace, batch, on, orm_store, room, seat, told
+
+ROOM = room("K7PQ2M")
+OTHERS = [room(f"ROOM{number}") for number in range(4)]
+
+
+@asynccontextmanager
+async def cabled(place):
+    """A store whose connections go through a cable."""
+    config = place.config
+    cable = Cable(config["HOST"], int(config["PORT"] or 5432))
+    async with cable.open() as port:
+        store = orm_store({**config, "HOST": "127.0.0.1", "PORT": port})
+        await store.start()
+        try:
+            yield store, cable
+        finally:
+            await store.close()
+
+
+def allow_writes(place, allowed):
+    """Make the database read-only, or writable again. Those connected go on as before."""
+    (name,) = place.rows("SELECT current_database()")[0]
+    how = f"SET default_transaction_read_only = {'off' if allowed else 'on'}"
+    with psycopg.connect(
+        place.scratch.url, autocommit=True, options="-c default_transaction_read_only=off"
+    ) as connection:
+        connection.execute(f"ALTER DATABASE {name} {how}")
+
+
+def test_a_room_that_others_hold_is_busy_and_its_neighbours_are_not(postgresql):
+    async def story(store):
+        await asyncio.gather(store.commit(batch(ROOM)), store.commit(batch(OTHERS[0])))
+        with postgresql.scratch.holding(ROOM.room_id):
+            commits = [store.commit(batch(ROOM, 1)), store.commit(batch(OTHERS[0], 1))]
+            held, free = await asyncio.gather(*commits, return_exceptions=True)
+        assert isinstance(held, Busy)
+        assert free is True
+        assert await store.commit(batch(ROOM, 1))
+
+    on(postgresql, story)
+
+
+def test_a_commit_whose_connection_is_ended_is_told_so(postgresql):
+    async def story(store):
+        await store.commit(batch(ROOM))
+        with postgresql.scratch.holding(ROOM.room_id):
+            waiting = asyncio.create_task(store.commit(batch(ROOM, 1)))
+            await until(lambda: postgresql.backends("wait_event_type = 'Lock'"))
+            postgresql.terminate()
+            with pytest.raises(StorageUnavailable):
+                await waiting
+        assert await store.confirm(ROOM, 1)
+        assert await store.commit(batch(ROOM, 1))
+
+    on(postgresql, story)
+
+
+def test_a_commit_may_be_kept_and_its_answer_lost(postgresql):
+    async def story():
+        async with cabled(postgresql) as (store, cable):
+            await store.commit(batch(ROOM))
+            cable.mute = True
+            unknown = asyncio.create_task(store.commit(batch(ROOM, 1, state=b'"kept"')))
+            await cable.lost.wait()
+            cable.cut()
+            with pytest.raises(StorageUnavailable):
+                await unknown
+            cable.mute = False
+            assert (await store.load(ROOM)).state == b'"kept"'
+            assert not await store.commit(batch(ROOM, 1))
+
+    told(story())
+
+
+def test_a_connection_that_was_ended_while_idle_costs_nobody_anything(postgresql):
+    async def story(store):
+        await store.commit(batch(ROOM))
+        await store.load(ROOM)
+        assert postgresql.terminate() == 2
+        assert await store.commit(batch(ROOM, 1))
+        assert await store.confirm(ROOM, 2)
+
+    on(postgresql, story)
+
+
+def test_a_database_that_hangs_does_not_keep_the_thread(postgresql, monkeypatch):
+    monkeypatch.setattr(rounds, "HANGS_S", 0.05)
+
+    async def story():
+        async with cabled(postgresql) as (store, cable):
+            await store.commit(batch(ROOM))
+            cable.mute = True
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await store.commit(batch(ROOM, 1))
+            cable.mute = False
+            assert (await store.load(ROOM)).version == 2
+            assert await store.commit(batch(ROOM, 2))
+
+    told(story())
+
+
+def test_a_read_only_database_still_reads_and_recovers(postgresql):
+    async def story(store):
+        await store.commit(batch(ROOM))
+        allow_writes(postgresql, False)
+        postgresql.terminate()
+        with pytest.raises(StorageUnavailable):
+            await store.commit(batch(ROOM, 1))
+        assert await store.confirm(ROOM, 1)
+        allow_writes(postgresql, True)
+        assert await store.commit(batch(ROOM, 1))
+
+    on(postgresql, story)
+
+
+def test_a_name_that_the_database_cannot_hold_harms_its_own_room_only(postgresql):
+    async def story(store):
+        commits = [batch(key, 0, seat(f"name {n}")) for n, key in enumerate(OTHERS[:4])]
+        commits[1] = batch(OTHERS[1], 0, seat("nothing", username="\0"))
+        commits[2] = batch(OTHERS[2], 0, seat("half a pair", username="\ud800"))
+        kept = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
+        assert [kept[0], kept[3]] == [True, True]
+        assert isinstance(kept[1], Exception)
+        assert isinstance(kept[2], Exception)
+
+    on(postgresql, story)
+
+
+def test_a_database_without_tables_says_what_to_do():
+    with PostgresDatabase.scratch(need_postgresql()) as database:
+        store = DatabasePlace(database).store()
+        with pytest.raises(StorageUnavailable, match=r"run manage\.py migrate"):
+            told(store.start())
+
+
+def test_no_server_is_no_start(postgresql):
+    store = orm_store({**postgresql.config, "HOST": "127.0.0.1", "PORT": 1})
+    with pytest.raises(StorageUnavailable, match="refused"):
+        told(store.start())
+
+
+def test_readiness_says_when_the_database_is_away(postgresql, monkeypatch):
+    monkeypatch.setattr(orm_stores, "CHECK_LIMIT_S", 0.1)
+    monkeypatch.setattr(rounds, "HANGS_S", 0.05)
+
+    async def story():
+        async with cabled(postgresql) as (store, cable):
+            assert await store.check() == {"database": "ok", "migrations": "ok"}
+            cable.mute = True
+            assert await store.check() == {"database": "does not answer"}
+
+    told(story())
+
+
+def test_its_connections_go_when_it_closes(postgresql):
+    on(postgresql, lambda store: store.commit(batch(ROOM)))
+    assert postgresql.backends() == []

@@ -1,0 +1,73 @@
+"""Several processes that write the same rooms in PostgreSQL."""
+
+import asyncio
+from random import Random
+from uuid import uuid4
+
+from tests.support.engine import until
+from tests.support.stores import batch, room, told
+
+ROOM = room("K7PQ2M")
+OTHERS = [room(f"ROOM{number:02}") for number in range(30)]
+
+
+def test_it_is_not_alone(postgresql):
+    assert not postgresql.store().alone
+
+
+def test_one_process_wins_each_version(postgresql):
+    async def story():
+        async with postgresql.stores(3) as processes:
+            founded = await asyncio.gather(*(store.commit(batch(ROOM)) for store in processes))
+            assert founded.count(True) == 1
+            for base in range(1, 31):
+                kept = await asyncio.gather(*(each.commit(batch(ROOM, base)) for each in processes))
+                assert kept.count(True) == 1
+
+    told(story())
+    assert postgresql.journal(ROOM) == [*range(1, 32)]
+
+
+def no_round_was_rolled_back(place):
+    """A circle of waiting processes ends so, by lock_timeout or the deadlock detector."""
+    query = "SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+    return place.rows(query) == [(0,)]
+
+
+def test_processes_that_write_the_same_rooms_never_wait_in_a_circle(postgresql):
+    async def write(store, seed):
+        """Try every room's next version, in an order of its own, again and again."""
+        chance, won = Random(seed), 0
+        for version in range(30):
+            keys = chance.sample(OTHERS, len(OTHERS))
+            won += sum(await asyncio.gather(*(store.commit(batch(key, version)) for key in keys)))
+        return won
+
+    async def story():
+        async with postgresql.stores(3) as processes:
+            won = await asyncio.gather(*(write(store, n) for n, store in enumerate(processes)))
+            found = await asyncio.gather(*map(processes[0].load, OTHERS))
+            assert sum(won) == sum(snapshot.version for snapshot in found)
+        await until(lambda: not postgresql.backends())
+
+    told(story())
+    assert no_round_was_rolled_back(postgresql)
+
+
+def test_processes_that_create_the_same_rooms_never_wait_in_a_circle(postgresql):
+    async def create(store, seed):
+        chance, won = Random(seed), 0
+        for party in range(20):
+            keys = [room(key.room_id, f"party{party}") for key in chance.sample(OTHERS, 30)]
+            created = (store.commit(batch(key, uuid=uuid4())) for key in keys)
+            won += sum(await asyncio.gather(*created))
+        return won
+
+    async def story():
+        async with postgresql.stores(3) as processes:
+            won = await asyncio.gather(*(create(store, n) for n, store in enumerate(processes)))
+            assert sum(won) == 20 * len(OTHERS)
+        await until(lambda: not postgresql.backends())
+
+    told(story())
+    assert no_round_was_rolled_back(postgresql)

@@ -1,0 +1,151 @@
+"""The store on SQLite: alone, durable, and honest about a file that cannot be written."""
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from realtime.engine import sqlite_database
+from realtime.engine.store import Busy, StorageUnavailable
+from scripts.lib.bootstrap import ROOT
+from tests.support.databases import SqliteFile
+from tests.support.servers import bare_environ
+from tests.support.stores import DatabasePlace, batch, on, room, seat, told
+
+ROOM = room("K7PQ2M")
+OTHERS = [room(f"ROOM{number}") for number in range(4)]
+
+ANOTHER_PROCESS = """
+import asyncio, django
+django.setup()
+from realtime.engine.orm_store import OrmStore
+from tests.support.stores import batch, room
+
+async def commit_for_ever():
+    store, version = OrmStore(), 0
+    await store.start()
+    while await store.commit(batch(room("K7PQ2M"), version)):
+        version += 1
+        print(version, flush=True)
+
+asyncio.run(commit_for_ever())
+"""
+
+
+@pytest.fixture
+def other(sqlite):
+    """Another process, which commits one version of ROOM after the other, and says so."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ANOTHER_PROCESS],
+        cwd=ROOT,
+        env=bare_environ()
+        | sqlite.scratch.environ
+        | {"DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def test_it_is_alone(sqlite):
+    assert sqlite.store().alone
+
+
+def test_a_second_process_is_refused_and_told_what_to_do(sqlite, other):
+    assert other.stdout.readline() == "1\n"
+    with pytest.raises(StorageUnavailable, match="set DATABASE_URL to a PostgreSQL database"):
+        told(sqlite.store().start())
+
+
+def test_what_was_acknowledged_survives_kill_9_and_the_file_is_free_again(sqlite, other):
+    acknowledged = [int(other.stdout.readline()) for _ in range(50)]
+    other.send_signal(signal.SIGKILL)
+    acknowledged += [int(line) for line in other.stdout]
+
+    async def story(store):
+        snapshot = await store.load(ROOM)
+        assert snapshot.version in (acknowledged[-1], acknowledged[-1] + 1)
+        return snapshot.version
+
+    version = on(sqlite, story)
+    assert sqlite.journal(ROOM) == [*range(1, version + 1)]
+
+
+def test_a_closed_store_leaves_the_file_to_the_next(sqlite):
+    for version in range(3):
+        assert on(sqlite, lambda store, base=version: store.commit(batch(ROOM, base)))
+
+
+def test_another_writer_makes_it_busy_for_a_while(sqlite):
+    async def story(store):
+        with sqlite.scratch.holding(ROOM.room_id):
+            with pytest.raises(Busy):
+                await store.commit(batch(ROOM))
+            assert await store.load(ROOM) is None
+        assert await store.commit(batch(ROOM))
+
+    on(sqlite, story)
+
+
+def test_a_full_disk_refuses_the_round_and_the_next_one_works(sqlite, monkeypatch):
+    def limit_pages(most):
+        settings = (*usual, f"PRAGMA max_page_count = {most}")
+        monkeypatch.setattr(sqlite_database, "_SETTINGS", settings)
+
+    usual = sqlite_database._SETTINGS
+
+    async def story(store):
+        assert await store.commit(batch(ROOM, state=bytes(2_000_000)))
+        large = [store.commit(batch(key, state=bytes(2_000_000))) for key in OTHERS]
+        kept = await asyncio.gather(*large, return_exceptions=True)
+        assert all(isinstance(outcome, StorageUnavailable) for outcome in kept)
+        limit_pages(1_000_000)
+        assert await store.load(OTHERS[0]) is None
+        assert await store.commit(batch(OTHERS[0], state=bytes(2_000_000)))
+
+    limit_pages(800)
+    on(sqlite, story)
+
+
+def test_a_name_that_the_database_cannot_hold_harms_its_own_room_only(sqlite):
+    async def story(store):
+        commits = [batch(key, 0, seat("alice")) for key in OTHERS]
+        commits[1] = batch(OTHERS[1], 0, seat("half a pair", username="\ud800"))
+        kept = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
+        assert isinstance(kept.pop(1), Exception)
+        assert kept == [True] * 3
+
+    on(sqlite, story)
+
+
+def test_every_commit_reaches_the_disk(sqlite):
+    database = sqlite_database.SqliteDatabase({"database": sqlite.config["NAME"]})
+    with closing(database), database._ready() as connection:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys")
+        found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
+    assert found == ["wal", 2, 1]
+
+
+def test_times_are_written_as_django_reads_them(sqlite):
+    on(sqlite, lambda store: store.commit(batch(ROOM, 0, seat("alice"), alarm_at=1_700_000_060.25)))
+    ((created, updated, alarm),) = sqlite.rows("SELECT created_at, updated_at, alarm_at FROM rooms")
+    assert created == updated == "2023-11-14 22:13:21"
+    assert alarm == "2023-11-14 22:14:20.250000"
+
+
+def test_a_database_without_tables_says_what_to_do(tmp_path):
+    with pytest.raises(StorageUnavailable, match=r"run manage\.py migrate"):
+        told(DatabasePlace(SqliteFile(tmp_path)).store().start())
+
+
+def test_a_database_of_another_age_says_what_to_do(sqlite):
+    with closing(sqlite3.connect(sqlite.config["NAME"])) as connection, connection:
+        connection.execute("DELETE FROM django_migrations WHERE app = 'realtime'")
+    with pytest.raises(StorageUnavailable, match=r"not applied: realtime\.\w+; run manage\.py"):
+        told(sqlite.store().start())

@@ -1,0 +1,74 @@
+"""The realtime service with one fault: `python -m tests.support.broken_realtime FAULT`.
+
+The fault strikes when a player named VICTIM is kept. Each class is one named fault.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any
+
+import django
+
+from config import env
+from realtime.core.rows import Commit
+from realtime.engine.store import StorageUnavailable, Store
+
+VICTIM = "mallory"
+
+
+class FaultyStore:
+    """A store that works, but for what a subclass does about the victim's commit."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def commit(self, commit: Commit) -> bool:
+        if not any(seat.username == VICTIM for seat in commit.seats):
+            return await self.store.commit(commit)
+        self.before()
+        kept = await self.store.commit(commit)
+        self.after()
+        return kept
+
+    def before(self) -> None:
+        """The commit has not begun."""
+
+    def after(self) -> None:
+        """The commit is kept, and nobody knows yet."""
+
+
+class DiesBeforeCommit(FaultyStore):
+    def before(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DiesAfterCommit(FaultyStore):
+    def after(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class LosesTheAnswer(FaultyStore):
+    """Once: storage keeps the commit, and its connection breaks before it says so."""
+
+    lost = False
+
+    def after(self) -> None:
+        if not self.lost:
+            self.lost = True
+            raise StorageUnavailable("the connection was lost")
+
+
+if __name__ == "__main__":
+    env.enter("realtime")
+    django.setup()
+    from realtime import runtime, serve
+
+    fault = getattr(sys.modules[__name__], sys.argv[1])
+    runtime.process.make_store = lambda settings: fault(runtime.orm_store(settings))
+    sys.exit(serve.main())

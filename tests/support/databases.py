@@ -1,0 +1,162 @@
+"""Scratch databases for real servers, and the tests' own look at what is kept in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+
+from scripts.lib.bootstrap import ROOT
+from tests.support.servers import bare_environ
+
+
+class Scratch(Protocol):
+    """A database for one test's servers."""
+
+    environ: dict[str, str]  # what tells a server to use it
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What a connection of its own reads, which sees only what is committed."""
+
+    def holding(self, room_id: str) -> AbstractContextManager[None]:
+        """Another writer holds what a commit of this room needs."""
+
+    def slow_seat(self, username: str) -> AbstractContextManager[None]:
+        """Writing the seat of this player takes about a second."""
+
+    def writing(self) -> bool:
+        """Whether a slow seat is being written, inside its transaction."""
+
+
+@dataclass
+class SqliteFile:
+    """One folder with the SQLite file in it."""
+
+    folder: Path
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"GREENROOM_DATA": str(self.folder)}
+
+    @contextmanager
+    def copy(self, folder: Path) -> Iterator[SqliteFile]:
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        yield SqliteFile(folder)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "greenroom.sqlite3"
+
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.file, isolation_level=None, timeout=5)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with closing(self.connect()) as connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def holding(self, room_id: str) -> Iterator[None]:
+        with closing(self.connect()) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+
+    @contextmanager
+    def slow_seat(self, username: str) -> Iterator[None]:
+        count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000000)"
+        self.rows(
+            f"CREATE TRIGGER slow AFTER INSERT ON room_seats WHEN new.username = '{username}'"
+            f" BEGIN SELECT count(*) FROM ({count} SELECT i FROM n); END"
+        )
+        yield
+        self.rows("DROP TRIGGER slow")
+
+    def writing(self) -> bool:
+        with closing(sqlite3.connect(self.file, isolation_level=None, timeout=0)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return True
+            return False
+
+
+@dataclass
+class PostgresDatabase:
+    """One database on a PostgreSQL server."""
+
+    url: str
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.url}
+
+    @classmethod
+    @contextmanager
+    def scratch(cls, server_url: str, template: str = "template1") -> Iterator[PostgresDatabase]:
+        """A database that is dropped afterwards."""
+        name = f"greenroom_test_{uuid4().hex[:12]}"
+        with psycopg.connect(server_url, autocommit=True) as server:
+            server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            try:
+                yield cls(urlsplit(server_url)._replace(path=f"/{name}").geturl())
+            finally:
+                server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextmanager
+    def copy(self, folder: Path) -> Iterator[PostgresDatabase]:
+        name = urlsplit(self.url).path.removeprefix("/")
+        server_url = urlsplit(self.url)._replace(path="/postgres").geturl()
+        with self.scratch(server_url, template=name) as copied:
+            yield copied
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return connection.execute(query.replace("?", "%s"), values).fetchall()
+
+    @contextmanager
+    def holding(self, room_id: str) -> Iterator[None]:
+        with psycopg.connect(self.url) as connection:
+            connection.execute("SELECT FROM rooms WHERE code = %s FOR UPDATE", [room_id])
+            yield
+            connection.rollback()
+
+    @contextmanager
+    def slow_seat(self, username: str) -> Iterator[None]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(
+                "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql"
+                " AS 'BEGIN PERFORM pg_sleep(1); RETURN new; END'"
+            )
+            connection.execute(
+                f"CREATE TRIGGER slow AFTER INSERT ON room_seats FOR EACH ROW"
+                f" WHEN (new.username = '{username}') EXECUTE FUNCTION dawdle()"
+            )
+            yield
+            connection.execute("DROP FUNCTION dawdle() CASCADE")
+
+    def writing(self) -> bool:
+        asleep = "datname = current_database() AND wait_event = 'PgSleep'"
+        return self.rows(f"SELECT count(*) FROM pg_stat_activity WHERE {asleep}") != [(0,)]
+
+
+def manage(scratch: Scratch, *arguments: str, **environ: str) -> None:
+    """Run a management command on a scratch database."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**bare_environ(), **scratch.environ, **environ},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,71 @@
+"""The services that some tests need: those the environment names, else what this machine runs."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from functools import cache
+from typing import NoReturn
+
+import psycopg
+import pytest
+import redis
+
+POSTGRESQL = "PostgreSQL (DATABASE_URL, or 127.0.0.1:5432)"
+REDIS = "Redis (REDIS_URL, or 127.0.0.1:6379)"
+LEFT_OUT = "needs "
+REACHED_WITHIN_S = 2
+
+
+@cache
+def postgresql() -> str | None:
+    """The URL of a server on which databases may be made."""
+    local = "postgresql://{}@127.0.0.1:5432/postgres"
+    roles = [os.environ.get("PGUSER"), getpass.getuser(), "root", "postgres"]
+    given = os.environ.get("DATABASE_URL")
+    urls = [given] if given else [local.format(role) for role in dict.fromkeys(roles) if role]
+    return next(filter(may_create_databases, urls), None)
+
+
+def may_create_databases(url: str) -> bool:
+    question = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+    try:
+        with psycopg.connect(url, connect_timeout=REACHED_WITHIN_S) as connection:
+            (may,) = connection.execute(question).fetchone() or (False,)
+    except psycopg.Error:
+        return False
+    return bool(may)
+
+
+@cache
+def redis_server() -> str | None:
+    """The URL of a Redis server."""
+    url = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379/0"
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=REACHED_WITHIN_S) as client:
+            client.ping()
+    except redis.RedisError:
+        return None
+    return url
+
+
+def need_postgresql() -> str:
+    """The server's URL; without one the test is left out."""
+    return postgresql() or leave_out(POSTGRESQL)
+
+
+def need_redis() -> str:
+    """The server's URL; without one the test is left out."""
+    return redis_server() or leave_out(REDIS)
+
+
+def leave_out(service: str) -> NoReturn:
+    if os.environ.get("GREENROOM_TEST_COMPLETE") == "1":
+        pytest.fail(f"{service} does not answer, and nothing may be left out", pytrace=False)
+    pytest.skip(LEFT_OUT + service)
+
+
+def left_out(reasons: list[str]) -> str:
+    """One line for the end of a run: how many tests each absent service cost."""
+    needs = [reason.removeprefix(LEFT_OUT) for reason in reasons if reason.startswith(LEFT_OUT)]
+    return "; ".join(f"{needs.count(one)} tests that need {one}" for one in dict.fromkeys(needs))
