@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from secrets import token_urlsafe
 from typing import Any, NamedTuple
 
@@ -21,6 +22,9 @@ CALLERS = 40
 READY_LIMIT_S = 5.0
 ROUNDS, LONG_ROUNDS = 3, 20
 UNANSWERED = (503, "REALTIME_UNAVAILABLE")
+TABLE = """\
+| round | 200 | 409 | 503 | of these kept | versions | ready, s |
+|--:|--:|--:|--:|--:|--:|--:|"""
 
 
 class Wish(NamedTuple):
@@ -48,15 +52,19 @@ class Round(NamedTuple):
         return " | ".join([*map(str, self[:-1]), f"{self.ready_s:.1f}"])
 
 
-def test_kill_9_in_a_join_storm(site, long, capsys, request):
+def test_kill_9_in_a_join_storm(site, long, request):
     rounds = list(counted_rounds(site, LONG_ROUNDS if long else ROUNDS))
     if long:
-        with capsys.disabled():
-            print(f"\n\n{request.node.callspec.id}\n")
-            print("| round | 200 | 409 | 503 | of these kept | versions | ready, s |")
-            print("|--:|--:|--:|--:|--:|--:|--:|")
-            for number, one in enumerate(rounds, 1):
-                print(f"| {number} | {one} |")
+        lines = [f"| {number} | {one} |" for number, one in enumerate(rounds, 1)]
+        terminal = request.config.pluginmanager.getplugin("terminalreporter")
+        terminal.write_line("\n".join(["", "", request.node.callspec.id, "", TABLE, *lines]))
+
+
+def test_an_acknowledgement_before_its_commit_would_be_noticed(half_site):
+    """The same rounds, and a service that breaks its word."""
+    liar = half_site.realtime.that_runs("-m", "tests.support.broken_realtime", "AcknowledgesEarly")
+    with liar, pytest.raises(AssertionError):
+        list(counted_rounds(replace(half_site, realtime=liar), ROUNDS))
 
 
 def counted_rounds(site: Site, wanted: int) -> Iterator[Round]:
@@ -72,7 +80,7 @@ def counted_rounds(site: Site, wanted: int) -> Iterator[Round]:
 
 
 def one_round(site: Site, chance: random.Random) -> Round:
-    rooms = {(host := site.room("host", playerCap=CAP))["roomId"]: host for _ in range(ROOMS)}
+    rooms = [site.room("host", playerCap=CAP)["roomId"] for _ in range(ROOMS)]
     wishes = [
         Wish(room_id, f"{chance.choice(['Bob', 'BOB'])} {number % (WISHES - 5)}", token_urlsafe(32))
         for room_id in rooms
@@ -125,19 +133,21 @@ def check_room(site: Site, room_id: str) -> int:
 
 def check_admitted(site: Site, admitted: dict[Wish, dict[str, Any]]) -> None:
     """Everybody who was answered 200 is there, and the token opens the socket."""
+    kept = rosters(site, admitted)
     for wish, admission in admitted.items():
         with site.enter(admission) as socket:
             snapshot = socket.frames[-1]["payload"]
         me = snapshot["me"]
         assert (me["playerId"], me["username"]) == (admission["playerId"], wish.username)
         served = {one["playerId"]: one["username"] for one in snapshot["players"]}
-        assert served == site.kept(wish.room_id).players
+        assert served == kept[wish.room_id]
 
 
 def check_refused(site: Site, refused: list[tuple[Wish, httpx.Response]]) -> None:
     """No refusal was stale: players only come in this storm, so its reason still holds."""
+    kept = rosters(site, [wish for wish, _ in refused])
     for wish, answer in refused:
-        names = {username_key(name) for name in site.kept(wish.room_id).players.values()}
+        names = {username_key(name) for name in kept[wish.room_id].values()}
         if refusal(answer) == (409, "USERNAME_TAKEN"):
             assert username_key(wish.username) in names
         else:
@@ -147,7 +157,7 @@ def check_refused(site: Site, refused: list[tuple[Wish, httpx.Response]]) -> Non
 
 def check_repeats(site: Site, admitted: dict[Wish, Any], unanswered: list[Wish]) -> int:
     """The same key again: the same answer, or at last one. Returns how many had been kept."""
-    before = {wish.room_id: site.kept(wish.room_id).players for wish in [*admitted, *unanswered]}
+    before = rosters(site, [*admitted, *unanswered])
     for wish, admission in admitted.items():
         assert wish.ask(site).json() == admission
     answers = [wish.ask(site) for wish in unanswered]
@@ -162,3 +172,8 @@ def check_repeats(site: Site, admitted: dict[Wish, Any], unanswered: list[Wish])
     }
     assert kept <= late  # whoever had been kept unanswered was recognised
     return len(kept)
+
+
+def rosters(site: Site, wishes: Iterable[Wish]) -> dict[str, dict[str, str]]:
+    """The kept usernames by player id, of every room that was wished for."""
+    return {room_id: site.kept(room_id).players for room_id in {wish.room_id for wish in wishes}}

@@ -54,7 +54,9 @@ def test_the_lobbys_own_retry_finds_the_player_when_the_network_lost_the_answer(
         assert names(half_site, host["roomId"]) == ["alice", "bob", "carol"]
 
 
-@pytest.mark.parametrize(("fault", "kept"), [("DiesBeforeCommit", []), ("DiesAfterCommit", [VICTIM])])
+@pytest.mark.parametrize(
+    ("fault", "kept"), [("DiesBeforeCommit", []), ("DiesAfterCommit", [VICTIM])]
+)
 def test_a_death_around_the_commit(half_site, fault, kept):
     """Before it the player is absent, after it present; either way asking again gives the 200."""
     key = token_urlsafe(32)
@@ -88,4 +90,3 @@ def test_a_death_inside_the_transaction_keeps_all_or_nothing(half_site):
     with half_site.realtime:
         assert half_site.join(room_id, VICTIM, key=key).status_code == 200
         assert names(half_site, room_id) == ["alice", VICTIM]
-

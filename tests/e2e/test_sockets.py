@@ -226,7 +226,8 @@ def test_who_leaves_is_gone_and_the_name_is_free(house, room, alice):
         socket.join(bob["playerToken"])
         socket.send("LEAVE_ROOM")
         assert socket.closed() == 1000
-    while [one["username"] for one in alice.next("ROOM_SNAPSHOT")["payload"]["players"]] != ["alice"]:
+    alice.see("bob")
+    while len(alice.next("ROOM_SNAPSHOT")["payload"]["players"]) > 1:
         pass
     with house.socket(room_id) as socket:
         socket.send("JOIN_ROOM", {"playerToken": bob["playerToken"]})

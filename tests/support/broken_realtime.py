@@ -1,10 +1,11 @@
 """The realtime service with one fault: `python -m tests.support.broken_realtime FAULT`.
 
-The fault strikes when a player named VICTIM is kept. Each class is one named fault.
+Each class is one named fault. Most strike when a player named VICTIM is kept.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -17,6 +18,7 @@ from realtime.core.rows import Commit
 from realtime.engine.store import StorageUnavailable, Store
 
 VICTIM = "mallory"
+LATE_BY_S = 0.2
 
 
 class FaultyStore:
@@ -62,6 +64,15 @@ class LosesTheAnswer(FaultyStore):
         if not self.lost:
             self.lost = True
             raise StorageUnavailable("the connection was lost")
+
+
+class AcknowledgesEarly(FaultyStore):
+    """Says of everything that it is kept, and keeps it a moment later."""
+
+    async def commit(self, commit: Commit) -> bool:
+        loop = asyncio.get_running_loop()
+        loop.call_later(LATE_BY_S, lambda: loop.create_task(self.store.commit(commit)))
+        return True
 
 
 if __name__ == "__main__":

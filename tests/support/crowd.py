@@ -1,4 +1,4 @@
-"""A thousand sockets in one thread: they join, and count snapshots without parsing what they hear."""
+"""A thousand sockets in one thread: they join, and count snapshots in what they do not parse."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ class Socket:
             legacy=True,  # a connection that this object closes
             compression=None,
             max_size=None,
+            max_queue=None,
             open_timeout=PATIENCE_S,
             proxy=None,
             **handshake,
@@ -156,17 +157,19 @@ class Site:
     # -- to the realtime service, as the lobby does -----------------------------------------
 
     def register(
-        self, room_id: str, player: dict[str, Any], party: str = "leet99", key: str = DEV_SERVICE_KEY
+        self, room_id: str, player: dict[str, Any], key: str = DEV_SERVICE_KEY
     ) -> httpx.Response:
         return self.http.post(
-            f"{self.realtime.url}/parties/{party}/{room_id}/register",
+            f"{self.realtime.url}/parties/leet99/{room_id}/register",
             json=player,
             headers={"Authorization": f"Bearer {key}"},
         )
 
     # -- as a player ------------------------------------------------------------------------
 
-    def socket(self, room_id: str, party: str = "leet99", query: str = "", **handshake: Any) -> Socket:
+    def socket(
+        self, room_id: str, party: str = "leet99", query: str = "", **handshake: Any
+    ) -> Socket:
         base = self.realtime.url.replace("http", "ws", 1)
         return Socket(f"{base}/parties/{party}/{room_id}{query}", **handshake)
 
@@ -226,8 +229,9 @@ class Kept:
         )
 
     def _one(self, query: str) -> Any:
-        ((value,),) = self.database.rows(query, self.room_id)
-        return value
+        found = self.database.rows(query, self.room_id)
+        assert found, f"no room {self.room_id} is kept"
+        return found[0][0]
 
 
 def player(username: str, **fields: Any) -> dict[str, Any]:
