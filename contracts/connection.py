@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import ssl
@@ -13,6 +14,7 @@ import httpx
 
 _CHUNK = 64 * 1024
 _AT_LEAST_S = 0.001  # 0 would mean for ever
+_STEP_S = 0.05  # a deadline may be missed by this much
 
 
 class Origin(NamedTuple):
@@ -33,6 +35,7 @@ class Connection:
 
     def __init__(self, origin: Origin, timeout_s: float, tls: ssl.SSLContext) -> None:
         """Connect, and for https agree on keys. Raises ConnectError or ConnectTimeout."""
+        self._limit_steps = 0
         try:
             self._socket = _connect(origin, max(timeout_s, _AT_LEAST_S), tls)
         except TimeoutError as error:
@@ -71,15 +74,25 @@ class Connection:
         self._socket.close()
 
     def _limit(self, deadline: float) -> None:
-        """Bound the next wait. Python's timeouts poll before each call; the kernel's do not, which
-        halves the system calls. TLS needs Python's: it would ask the kernel again and again."""
-        left_s = max(deadline - time.monotonic(), _AT_LEAST_S)
-        if isinstance(self._socket, ssl.SSLSocket):
-            return self._socket.settimeout(left_s)
-        timeval = struct.pack("ll", int(left_s), int(left_s % 1 * 1_000_000))
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
-        return None
+        """Bound the next wait to what is left, rounded up to `_STEP_S`, so that as a rule the last
+        call's limit still fits and the kernel need not be told."""
+        steps = math.ceil((deadline - time.monotonic()) / _STEP_S)
+        if steps <= 0:
+            raise TimeoutError("The time for the whole call is over")
+        if steps != self._limit_steps:
+            self._limit_steps = steps
+            _limit_waits(self._socket, steps * _STEP_S)
+
+
+def _limit_waits(connected: socket.socket, seconds: float) -> None:
+    """Python's timeouts poll before each call; the kernel's do not, which halves the system calls.
+    TLS needs Python's: it takes the kernel's for an interruption, and asks again for ever."""
+    if isinstance(connected, ssl.SSLSocket):
+        return connected.settimeout(seconds)
+    timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    return None
 
 
 def _connect(origin: Origin, timeout_s: float, tls: ssl.SSLContext) -> socket.socket:

@@ -10,10 +10,10 @@ _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 def wire(request: httpx.Request) -> bytes:
     """The whole request, so that one `send` is enough."""
-    head = b"".join([name + b": " + value + b"\r\n" for name, value in request.headers.raw])
-    target: bytes = request.extensions.get("target", request.url.raw_path)
-    line = request.method.encode() + b" " + target + b" HTTP/1.1\r\n"
-    return line + head + b"\r\n" + request.read()
+    target: bytes = request.extensions.get("target") or request.url.raw_path
+    head = [b"%b %b HTTP/1.1" % (request.method.encode(), target)]
+    head += [b"%b: %b" % header for header in request.headers.raw]
+    return b"\r\n".join(head) + b"\r\n\r\n" + request.read()
 
 
 class Answer:

@@ -7,10 +7,12 @@ from django.http import HttpResponse
 from contracts import jsonio
 from contracts.errors import RoomError
 
+JSON = {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}
+
 
 def answer(value: object, status: int = 200) -> HttpResponse:
     """`value` as JSON."""
-    return HttpResponse(jsonio.encode(value), "application/json", status)
+    return HttpResponse(jsonio.encode(value), status=status, headers=JSON)
 
 
 def private(value: object, status: int = 200) -> HttpResponse:

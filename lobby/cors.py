@@ -24,7 +24,7 @@ def preflight(request: HttpRequest) -> HttpResponse | None:
 def mark(response: HttpResponse, request: HttpRequest, origins: Collection[str]) -> None:
     """Say on `response` whether the page that asked may read it."""
     response["Vary"] = "Origin"
-    origin = request.META.get("HTTP_ORIGIN")
+    origin = request.META.get("HTTP_ORIGIN", "")
     if origin in origins:
         response["Access-Control-Allow-Origin"] = origin
         response["Access-Control-Expose-Headers"] = "Retry-After"

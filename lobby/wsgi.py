@@ -6,8 +6,8 @@ forms. The API has none of these, and without them a lobby process answers a thi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
@@ -17,18 +17,15 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from lobby import cors
 
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
-Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
-
 
 class LobbyApplication:
     """A WSGI application: the paths of lobby.api_urls here, all others in `django`."""
 
-    def __init__(self, django: Application) -> None:
+    def __init__(self, django: WSGIApplication) -> None:
         self._django = django
         self._origins = frozenset(settings.GREENROOM.allowed_origins)
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = WSGIRequest(environ)
         try:
             match = resolve(request.path_info, "lobby.api_urls")

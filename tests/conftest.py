@@ -15,7 +15,7 @@ def pytest_terminal_summary(terminalreporter):
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in skipped]
     if line := left_out(reasons):
-        terminalreporter.write_line(f"LEFT OUT: {line}", yellow=True, bold=True)
+        terminalreporter.write_line(f"TESTS LEFT OUT {line}", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from secrets import token_urlsafe
 
+import httpx
 import pytest
 
 from tests.support.broken_realtime import VICTIM
@@ -72,6 +73,25 @@ def test_a_death_around_the_commit(half_site, fault, kept):
         assert half_site.kept(room_id).journal == [1, 2]
         with half_site.enter(joined.json()):
             pass
+
+
+def test_a_lobby_that_dies_before_it_answers(half_site):
+    """What it had asked for is kept; another lobby, or itself again, finds it by the key."""
+    key, database = token_urlsafe(32), half_site.database
+    with half_site.realtime, ThreadPoolExecutor() as pool:
+        room_id = half_site.room("alice")["roomId"]
+        with database.slow_seat(VICTIM):
+            joining = pool.submit(half_site.join, room_id, VICTIM, key=key)
+            until(database.writing)
+            half_site.lobby.kill()
+            with pytest.raises(httpx.TransportError):
+                joining.result()
+            until(lambda: VICTIM in names(half_site, room_id))
+        half_site.lobby.up()
+        joined = half_site.join(room_id, VICTIM, key=key)
+        assert joined.status_code == 200
+        assert half_site.kept(room_id).players[joined.json()["playerId"]] == VICTIM
+        assert names(half_site, room_id) == ["alice", VICTIM]
 
 
 def test_a_death_inside_the_transaction_keeps_all_or_nothing(half_site):

@@ -59,6 +59,12 @@ def test_answers_with_a_token_are_kept_by_nobody(browser, path):
     assert post(browser, path, b'{"username": "a"}').headers["cache-control"] == "no-store"
 
 
+def test_no_browser_takes_an_answer_for_a_page(browser):
+    for response in (browser.get("/api/rooms/ROOM23"), browser.get("/api/rooms/a.b")):
+        assert response.headers["content-type"] == "application/json"
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
 @pytest.mark.django_db
 def test_no_answer_needs_a_query(browser, realtime, django_assert_num_queries):
     with django_assert_num_queries(0):

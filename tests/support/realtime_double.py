@@ -44,7 +44,7 @@ class RealtimeDouble(httpx.BaseTransport):
         asked = Asked(
             request.method,
             request.extensions["target"].decode(),
-            json.loads(request.content or b"{}"),
+            json.loads(request.read() or b"{}"),
         )
         self.asked.append(asked)
         answer = self._next.popleft() if self._next else self._agrees(asked)

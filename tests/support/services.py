@@ -68,4 +68,4 @@ def leave_out(service: str) -> NoReturn:
 def left_out(reasons: list[str]) -> str:
     """One line for the end of a run: how many tests each absent service cost."""
     needs = [reason.removeprefix(LEFT_OUT) for reason in reasons if reason.startswith(LEFT_OUT)]
-    return "; ".join(f"{needs.count(one)} tests that need {one}" for one in dict.fromkeys(needs))
+    return "; ".join(f"without {one}: {needs.count(one)}" for one in dict.fromkeys(needs))
