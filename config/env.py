@@ -57,7 +57,6 @@ class Environment:
     tier: str = variable("GREENROOM_TIER", kinds.choice("lobby", "realtime"), "lobby")
     lobby_host: str = variable("LOBBY_HOST", kinds.HOST, "127.0.0.1")
     lobby_port: int = variable("LOBBY_PORT", kinds.PORT, 8000)
-    lobby_threads: int = variable("LOBBY_THREADS", kinds.whole(1, 1024), 256)
     realtime_host: str = variable("REALTIME_HOST", kinds.HOST, "127.0.0.1")
     realtime_port: int = variable("REALTIME_PORT", kinds.PORT, 1999)
     realtime_url: str = variable("REALTIME_URL", kinds.HTTP_URL, "http://127.0.0.1:$REALTIME_PORT")
@@ -88,6 +87,7 @@ class Environment:
     realtime_total_timeout_s: float = variable("REALTIME_TOTAL_TIMEOUT_S", kinds.SECONDS, 8.5)
     room_idle_s: float = variable("ROOM_IDLE_S", kinds.SECONDS, 60)
     refresh_interval_s: float = variable("REFRESH_INTERVAL_S", kinds.SECONDS, 0.25)
+    realtime_calls_max: int = variable("REALTIME_CALLS_MAX", kinds.COUNT, 1000)
     drain_timeout_s: float = variable("DRAIN_TIMEOUT_S", kinds.SECONDS, 10)
 
     max_spectators: int = variable("MAX_SPECTATORS", kinds.COUNT, 1000)

@@ -1,12 +1,8 @@
-"""The lobby, for a WSGI server."""
+"""The lobby, for `manage.py runserver`."""
 
 from django.core.wsgi import get_wsgi_application
 
 from config import env
 
 env.enter("lobby")
-django = get_wsgi_application()
-
-from lobby.wsgi import LobbyApplication  # noqa: E402  (it needs Django's apps to be ready)
-
-application = LobbyApplication(django)
+application = get_wsgi_application()

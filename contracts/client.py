@@ -6,8 +6,8 @@ whatever leaves its outcome unknown is asked once more before the caller hears o
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import time
 from typing import NamedTuple
 
 import httpx
@@ -16,7 +16,6 @@ from contracts import jsonio
 from contracts.answers import BrokenAnswer, Told, read
 from contracts.complaints import Complaints
 from contracts.errors import Code, RoomError
-from contracts.gate import PATIENCE_S, Gate
 from contracts.http import RegisterReply, RegisterRequest, RoomState
 from contracts.paths import register_path, state_path
 from contracts.transport import KeepAliveTransport
@@ -25,7 +24,7 @@ TRY_TIMEOUT_S = 4.0
 TOTAL_TIMEOUT_S = 8.5
 PING_TIMEOUT_S = 1.0
 JSON = (b"Content-Type", b"application/json")
-CALLS_MAX = 240
+CALLS_MAX = 1000  # under way at once; one more is refused with REALTIME_UNAVAILABLE
 _SILENCE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
 
 logger = logging.getLogger(__name__)
@@ -41,10 +40,10 @@ class Call(NamedTuple):
 
 
 class RealtimeClient:
-    """Typed calls to the realtime service at `url`, from any number of threads.
+    """Typed calls to the realtime service at `url`.
 
     Raises RoomError: the service's own refusals unchanged, REALTIME_UNAVAILABLE when it cannot be
-    reached or `calls_max` calls wait for it in vain, REALTIME_TIMEOUT when it says nothing in time,
+    reached or `calls_max` calls wait for it already, REALTIME_TIMEOUT when it says nothing in time,
     and INTERNAL_ERROR with status 502 when what it says makes no sense. A body that is not the
     service's own goes no further.
     """
@@ -54,70 +53,70 @@ class RealtimeClient:
         url: str,
         service_key: str,
         *,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         try_timeout_s: float = TRY_TIMEOUT_S,
         total_timeout_s: float = TOTAL_TIMEOUT_S,
         calls_max: int = CALLS_MAX,
-        patience_s: float = PATIENCE_S,
     ) -> None:
         self._url = httpx.URL(url)
         self._transport = transport or KeepAliveTransport()
         self._try_timeout_s = try_timeout_s
         self._total_timeout_s = total_timeout_s
-        self._gate = Gate(calls_max, patience_s)
+        self._calls_max = calls_max
+        self._calls = 0  # under way
         self._complaints = Complaints(logger)
         self._base_path = self._url.path.rstrip("/")
         secret = (b"Authorization", b"Bearer " + service_key.encode())
         host = (b"Host", self._url.netloc)
         self._headers = {"GET": [host], "POST": [host, secret, JSON]}
 
-    def register(self, party: str, room_id: str, player: RegisterRequest) -> RegisterReply:
+    async def register(self, party: str, room_id: str, player: RegisterRequest) -> RegisterReply:
         """Ask the room to admit `player`; what it answers is stored already."""
         path, body = register_path(party, room_id), jsonio.encode(player)
-        return self._ask(Call("POST", path, room_id, body), RegisterReply)
+        return await self._ask(Call("POST", path, room_id, body), RegisterReply)
 
-    def state(self, party: str, room_id: str) -> RoomState:
+    async def state(self, party: str, room_id: str) -> RoomState:
         """A room's public summary."""
-        return self._ask(Call("GET", state_path(party, room_id), room_id), RoomState)
+        return await self._ask(Call("GET", state_path(party, room_id), room_id), RoomState)
 
-    def reachable(self) -> bool:
+    async def reachable(self) -> bool:
         """Whether the service answers at all, within PING_TIMEOUT_S; for readiness checks."""
         try:
-            answer = self._send(Call("GET", "/healthz", ""), time.monotonic() + PING_TIMEOUT_S)
+            answer = await self._send(Call("GET", "/healthz", ""), _now() + PING_TIMEOUT_S)
         except httpx.TransportError:
             return False
         return answer.status_code == 200
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connections that lie idle."""
-        self._transport.close()
+        await self._transport.aclose()
 
-    def _ask(self, call: Call, model: type[Told]) -> Told:
-        self._gate.enter()
-        answered = True
+    async def _ask(self, call: Call, model: type[Told]) -> Told:
+        if self._calls >= self._calls_max:
+            raise RoomError(Code.REALTIME_UNAVAILABLE)
+        self._calls += 1
         try:
-            return self._ask_twice(call, model)
+            return await self._ask_twice(call, model)
         except RoomError as failure:
-            answered = failure.code not in _SILENCE
-            if isinstance(failure, BrokenAnswer) or not answered:
+            if isinstance(failure, BrokenAnswer) or failure.code in _SILENCE:
                 self._complaints.add(str(failure))
             raise
         finally:
-            self._gate.leave(answered=answered)
+            self._calls -= 1
 
-    def _ask_twice(self, call: Call, model: type[Told]) -> Told:
-        give_up_at = time.monotonic() + self._total_timeout_s
+    async def _ask_twice(self, call: Call, model: type[Told]) -> Told:
+        give_up_at = _now() + self._total_timeout_s
         try:
-            return self._try(call, model, give_up_at)
+            return await self._try(call, model, give_up_at)
         except RoomError as failure:
             if not _worth_a_retry(failure):
                 raise
-        return self._try(call, model, give_up_at)
+        return await self._try(call, model, give_up_at)
 
-    def _try(self, call: Call, model: type[Told], give_up_at: float) -> Told:
-        deadline = min(time.monotonic() + self._try_timeout_s, give_up_at)
+    async def _try(self, call: Call, model: type[Told], give_up_at: float) -> Told:
+        deadline = min(_now() + self._try_timeout_s, give_up_at)
         try:
-            answer = self._send(call, deadline)
+            answer = await self._send(call, deadline)
         except (httpx.NetworkError, httpx.ConnectTimeout):
             raise RoomError(Code.REALTIME_UNAVAILABLE) from None
         except httpx.TimeoutException:
@@ -126,9 +125,9 @@ class RealtimeClient:
             raise BrokenAnswer(str(error)) from None
         return read(answer, model, call.room_id)
 
-    def _send(self, call: Call, deadline: float) -> httpx.Response:
-        """Straight through the transport: the cookies, redirects, proxies and hooks of httpx.Client
-        are nothing we want, and with a URL parsed for each call they double what it costs."""
+    async def _send(self, call: Call, deadline: float) -> httpx.Response:
+        """Straight through the transport: the cookies, redirects, proxies and hooks of httpx.AsyncClient
+        are nothing we want, and with the parsing of a URL per call they double its cost."""
         length = (b"Content-Length", b"%d" % len(call.body))
         request = httpx.Request(
             call.method,
@@ -137,7 +136,12 @@ class RealtimeClient:
             stream=httpx.ByteStream(call.body),
             extensions={"target": (self._base_path + call.path).encode(), "deadline": deadline},
         )
-        return self._transport.handle_request(request)
+        return await self._transport.handle_async_request(request)
+
+
+def _now() -> float:
+    """Seconds on the loop's own clock, which its timers go by."""
+    return asyncio.get_running_loop().time()
 
 
 def _worth_a_retry(failure: RoomError) -> bool:

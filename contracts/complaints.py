@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 
@@ -16,16 +15,14 @@ class Complaints:
     def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
         self._clock = clock
-        self._lock = threading.Lock()
         self._quiet_until = 0.0
         self._unsaid = 0
 
     def add(self, reason: str) -> None:
         """One more failure."""
-        with self._lock:
-            self._unsaid += 1
-            if self._clock() < self._quiet_until:
-                return
-            count, self._unsaid = self._unsaid, 0
-            self._quiet_until = self._clock() + INTERVAL_S
+        self._unsaid += 1
+        if self._clock() < self._quiet_until:
+            return
+        count, self._unsaid = self._unsaid, 0
+        self._quiet_until = self._clock() + INTERVAL_S
         self._logger.error("%d failed calls to the realtime service, the last: %s", count, reason)

@@ -1,20 +1,14 @@
-"""One socket to a server, with every wait bounded and every failure an httpx transport error."""
+"""One HTTP/1.1 connection on the event loop; every failure is an httpx transport error."""
 
 from __future__ import annotations
 
-import math
-import select
-import socket
+import asyncio
 import ssl
-import struct
-import time
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import httpx
 
-_CHUNK = 64 * 1024
-_AT_LEAST_S = 0.001  # 0 would mean for ever
-_STEP_S = 0.05  # a deadline may be missed by this much
+from contracts.http1 import Answer
 
 
 class Origin(NamedTuple):
@@ -30,79 +24,83 @@ def origin_of(url: httpx.URL) -> Origin:
     return Origin(url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
 
 
-class Connection:
-    """A connected socket. Deadlines are `time.monotonic()` values."""
+class Connection(asyncio.Protocol):
+    """A connection that carries one exchange at a time."""
 
-    def __init__(self, origin: Origin, timeout_s: float, tls: ssl.SSLContext) -> None:
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.closed = False
+        self._answer: Answer | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    @classmethod
+    async def open(cls, origin: Origin, timeout_s: float, tls: ssl.SSLContext) -> Connection:
         """Connect, and for https agree on keys. Raises ConnectError or ConnectTimeout."""
-        self._limit_steps = 0
+        context = tls if origin.scheme == "https" else None
         try:
-            self._socket = _connect(origin, max(timeout_s, _AT_LEAST_S), tls)
+            async with asyncio.timeout(timeout_s):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    cls, origin.host, origin.port, ssl=context
+                )
         except TimeoutError as error:
             raise httpx.ConnectTimeout(str(error)) from error
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that no resolver takes
             raise httpx.ConnectError(str(error)) from error
+        return connection
 
-    def send(self, data: bytes, deadline: float) -> None:
-        """Send all of a small message. Raises WriteError or WriteTimeout."""
+    async def exchange(self, request: bytes, answer: Answer, deadline: float) -> None:
+        """Send a request and fill `answer`, before `deadline` on the loop's clock.
+
+        Raises ReadTimeout, ReadError or RemoteProtocolError; the connection is closed then.
+        """
+        self._answer, self._waiter = answer, self.loop.create_future()
+        timer = self.loop.call_at(deadline, self._fail, httpx.ReadTimeout("no whole answer in time"))
         try:
-            self._limit(deadline)
-            self._socket.sendall(data)
-        except (TimeoutError, BlockingIOError) as error:
-            raise httpx.WriteTimeout(str(error)) from error
-        except OSError as error:
-            raise httpx.WriteError(str(error)) from error
-
-    def receive(self, deadline: float) -> bytes:
-        """What comes next, or nothing at the end. Raises ReadError or ReadTimeout."""
-        try:
-            self._limit(deadline)
-            return self._socket.recv(_CHUNK)
-        except (TimeoutError, BlockingIOError) as error:
-            raise httpx.ReadTimeout(str(error)) from error
-        except OSError as error:
-            raise httpx.ReadError(str(error)) from error
-
-    def is_quiet(self) -> bool:
-        """Whether the server has neither closed nor spoken out of turn."""
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+            self._transport.write(request)
+            await self._waiter
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            timer.cancel()
+            self._answer = self._waiter = None
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+        """Close at once, with whatever is still under way."""
+        self.closed = True
+        self._transport.abort()
 
-    def _limit(self, deadline: float) -> None:
-        """Bound the next wait to what is left, rounded up to `_STEP_S`, so that as a rule the last
-        call's limit still fits and the kernel need not be told."""
-        steps = math.ceil((deadline - time.monotonic()) / _STEP_S)
-        if steps <= 0:
-            raise TimeoutError("The time for the whole call is over")
-        if steps != self._limit_steps:
-            self._limit_steps = steps
-            _limit_waits(self._socket, steps * _STEP_S)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The loop has connected us."""
+        self._transport = cast(asyncio.WriteTransport, transport)
 
+    def data_received(self, data: bytes) -> None:
+        """More of the answer; without one, the server speaks out of turn and is not heard again."""
+        if self._answer is None or self._answer.complete:
+            return self.close()
+        self._feed(data)
 
-def _limit_waits(connected: socket.socket, seconds: float) -> None:
-    """Python's timeouts poll before each call; the kernel's do not, which halves the system calls.
-    TLS needs Python's: it takes the kernel's for an interruption, and asks again for ever."""
-    if isinstance(connected, ssl.SSLSocket):
-        return connected.settimeout(seconds)
-    timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
-    return None
+    def eof_received(self) -> None:
+        """The server says no more; for some answers that is their end."""
+        self.closed = True
+        if self._answer is not None:
+            self._feed(b"")
 
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self.closed = True
+        self._fail(httpx.ReadError(str(error or "The connection was closed")))
 
-def _connect(origin: Origin, timeout_s: float, tls: ssl.SSLContext) -> socket.socket:
-    connected = socket.create_connection((origin.host, origin.port), timeout_s)
-    try:
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if origin.scheme == "https":
-            return tls.wrap_socket(connected, server_hostname=origin.host)
-        connected.settimeout(None)
-    except BaseException:
-        connected.close()
-        raise
-    return connected
+    def _feed(self, data: bytes) -> None:
+        assert self._answer is not None  # noqa: S101  both callers looked
+        try:
+            self._answer.feed(data)
+        except httpx.TransportError as error:
+            self._fail(error)
+        else:
+            if self._answer.complete and self._waiter and not self._waiter.done():
+                self._waiter.set_result(None)
+
+    def _fail(self, error: Exception) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_exception(error)

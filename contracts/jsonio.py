@@ -18,7 +18,7 @@ from contracts.limits import JSON_DEPTH_MAX
 
 T = TypeVar("T")
 
-_LONG_NUMBER = re.compile(rb"\d{300}|[eE]\+?\d{3}")
+_LONG_NUMBER = re.compile(rb"""(?<![\w."-])-?\d[\d.]*[eE]\+?\d{3}|\d{300}""")
 _FIELD = re.compile(r" - at `(?:key in )?\$?\.?([^`]*)`$")
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 _encode = msgspec.json.Encoder().encode

@@ -1,17 +1,16 @@
 """HTTP/1.1 over pooled connections, as an httpx transport with a total deadline.
 
 httpx's own transport has a timeout per read and none in all, so a server that sends a byte a
-second holds its caller for ever; and it costs several times what the call itself does. This one
-does what the lobby's calls need and no more: small bodies, answers up to a limit, one deadline.
-It sends a request again when a pooled connection turns out dead, so requests must be repeatable.
+second holds its caller for ever; and it costs many times what the call itself does. This one does
+what the lobby's calls need and no more: small bodies, answers up to a limit, one deadline. It
+sends a request again when a pooled connection turns out dead, so requests must be repeatable.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-import time
 from collections import defaultdict
-from typing import NamedTuple
 
 import httpx
 
@@ -21,25 +20,16 @@ from contracts.limits import ANSWER_MAX_BYTES
 
 CONNECT_TIMEOUT_S = 0.5
 TIMEOUT_S = 4.0
-TRUSTED_S = 1.0  # a connection that lay idle for longer is looked at before it is used
 IDLE_MAX = 256  # connections kept per server; more are closed when their answer has been read
 
 
-class Idle(NamedTuple):
-    """A connection that waits for its next request."""
-
-    connection: Connection
-    since: float
-
-
-class KeepAliveTransport(httpx.BaseTransport):
+class KeepAliveTransport(httpx.AsyncBaseTransport):
     """Sends a request and reads its whole answer before `request.extensions["deadline"]`.
 
-    The deadline is a `time.monotonic()` value, `timeout_s` from now when the request has none.
+    The deadline is on the running loop's clock, `timeout_s` from now when the request has none.
     Raises httpx's transport errors: ConnectError and ConnectTimeout when nothing was sent,
-    ReadTimeout and WriteTimeout after the deadline, ReadError and WriteError when the connection
-    broke, RemoteProtocolError when what came is not an answer or is longer than the limit.
-    Threads may share it. Looking up a host's name is the resolver's business and not in the limit.
+    ReadTimeout after the deadline, ReadError when the connection broke, RemoteProtocolError when
+    what came is not an answer or is longer than the limit.
     """
 
     def __init__(
@@ -54,57 +44,45 @@ class KeepAliveTransport(httpx.BaseTransport):
         self._connect_timeout_s = connect_timeout_s
         self._answer_max_bytes = answer_max_bytes
         self._tls = tls or ssl.create_default_context()
-        self._idle: defaultdict[Origin, list[Idle]] = defaultdict(list)
+        self._idle: defaultdict[Origin, list[Connection]] = defaultdict(list)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, one answer. A dead pooled connection is replaced at once."""
-        deadline = request.extensions.get("deadline", time.monotonic() + self._timeout_s)
+        now = asyncio.get_running_loop().time()
+        deadline = request.extensions.get("deadline", now + self._timeout_s)
         origin = origin_of(request.url)
         if pooled := self._take(origin):
             try:
-                return self._exchange(pooled, origin, request, deadline)
+                return await self._exchange(pooled, origin, request, deadline)
             except httpx.NetworkError:
                 pass  # the server closed it while it lay here, which says nothing about the server
-        timeout_s = min(self._connect_timeout_s, deadline - time.monotonic())
-        return self._exchange(Connection(origin, timeout_s, self._tls), origin, request, deadline)
+        timeout_s = min(self._connect_timeout_s, deadline - now)
+        connection = await Connection.open(origin, timeout_s, self._tls)
+        return await self._exchange(connection, origin, request, deadline)
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close the connections that lie idle."""
         for idle in self._idle.values():
             while idle:
-                idle.pop().connection.close()
+                idle.pop().close()
 
-    def _exchange(
+    async def _exchange(
         self, connection: Connection, origin: Origin, request: httpx.Request, deadline: float
     ) -> httpx.Response:
         answer = Answer(self._answer_max_bytes)
-        try:
-            connection.send(wire(request), deadline)
-            while not answer.complete:  # each wait gets what is left, so no trickle outlasts it
-                answer.feed(connection.receive(deadline))
-        except BaseException:
+        await connection.exchange(wire(request), answer, deadline)
+        idle = self._idle[origin]
+        if answer.keep_alive and not connection.closed and len(idle) < IDLE_MAX:
+            idle.append(connection)
+        else:
             connection.close()
-            raise
-        self._give_back(origin, connection, reusable=answer.keep_alive)
         return answer.response
 
     def _take(self, origin: Origin) -> Connection | None:
-        """The connection used last, which is the likeliest to live. (A list's pop and append are
-        atomic, so that threads need no lock here.)"""
-        idle = self._idle[origin]
+        """The connection used last, which is the likeliest to live."""
+        idle, loop = self._idle[origin], asyncio.get_running_loop()
         while idle:
-            try:
-                connection, since = idle.pop()
-            except IndexError:
-                break
-            if time.monotonic() - since < TRUSTED_S or connection.is_quiet():
+            connection = idle.pop()
+            if not connection.closed and connection.loop is loop:
                 return connection
-            connection.close()
         return None
-
-    def _give_back(self, origin: Origin, connection: Connection, *, reusable: bool) -> None:
-        idle = self._idle[origin]
-        if reusable and len(idle) < IDLE_MAX:
-            idle.append(Idle(connection, time.monotonic()))
-        else:
-            connection.close()

@@ -1,11 +1,10 @@
-"""What needs no database: the API, its documentation, /healthz. No path ends in a slash."""
+"""What is answered on the event loop: the API and the health checks. No path ends in a slash."""
 
 from django.urls import path, re_path, register_converter
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from contracts.paths import ID_PATTERN, canonical_room_id
 from lobby.api import NothingView
-from lobby.health import HealthView
+from lobby.health import HealthView, ReadyView
 from lobby.views import JoinView, RoomsView, RoomView
 
 
@@ -29,8 +28,7 @@ urlpatterns = [
     path("api/rooms", RoomsView.as_view()),
     path("api/rooms/<room_id:room_id>", RoomView.as_view()),
     path("api/rooms/<room_id:room_id>/join", JoinView.as_view()),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema")),
-    re_path("^api(/|$)", NothingView.as_view()),
     path("healthz", HealthView.as_view()),
+    path("readyz", ReadyView.as_view()),
+    re_path("^api(?!/(?:schema|docs)$)(?:/|$)", NothingView.as_view()),
 ]

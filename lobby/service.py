@@ -37,7 +37,7 @@ class Lobby:
         self._public_url = public_url
         self._secret = secret.encode()
 
-    def create(self, wish: CreateRoom, key: str = "") -> Admission:
+    async def create(self, wish: CreateRoom, key: str = "") -> Admission:
         """A new room with the caller as its host. Only a taken room id is drawn again."""
         _check_party(wish.party)
         _check_settings(wish.party, wish.settings)
@@ -53,13 +53,13 @@ class Lobby:
         )
         for attempt in range(ROOM_ID_ATTEMPTS):
             try:
-                return self._admit(wish.party, mint.room_id(attempt), player)
+                return await self._admit(wish.party, mint.room_id(attempt), player)
             except RoomError as refusal:
                 if refusal.code is not Code.ROOM_ALREADY_EXISTS:
                     raise
         raise RoomError(Code.INTERNAL_ERROR, "No free room id was found, try again")
 
-    def join(self, room_id: str, wish: JoinRoom, key: str = "") -> Admission:
+    async def join(self, room_id: str, wish: JoinRoom, key: str = "") -> Admission:
         """A place in an existing room."""
         _check_party(wish.party)
         mint = self._mint(key, wish.party, JOIN_PATH.format(room_id=room_id))
@@ -70,13 +70,13 @@ class Lobby:
             role=wish.role,
             is_host=False,
         )
-        return self._admit(wish.party, room_id, player)
+        return await self._admit(wish.party, room_id, player)
 
-    def summary(self, room_id: str, party: str) -> RoomSummary:
+    async def summary(self, room_id: str, party: str) -> RoomSummary:
         """What anybody may know of a room."""
         _check_party(party)
         try:
-            state = self.client.state(party, room_id)
+            state = await self.client.state(party, room_id)
         except RoomError as refusal:
             raise _in_our_words(refusal) from None
         counts = Counts(state.player_counts.players, state.player_counts.spectators)
@@ -85,9 +85,9 @@ class Lobby:
     def _mint(self, key: str, party: str, path: str) -> ids.Mint:
         return ids.by_key(self._secret, key, party, path) if key else ids.by_chance()
 
-    def _admit(self, party: str, room_id: str, player: RegisterRequest) -> Admission:
+    async def _admit(self, party: str, room_id: str, player: RegisterRequest) -> Admission:
         try:
-            reply: RegisterReply = self.client.register(party, room_id, player)
+            reply: RegisterReply = await self.client.register(party, room_id, player)
         except RoomError as refusal:
             raise _in_our_words(refusal) from None
         return Admission(

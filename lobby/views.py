@@ -27,10 +27,10 @@ class RoomsView(ApiView):
         request=CreateRoom,
         parameters=[schema.IDEMPOTENCY_KEY],
     )
-    def post(self, request: Request) -> HttpResponse:
+    async def post(self, request: Request) -> HttpResponse:
         """Create a room, with the caller as its host."""
         wish, key = decoded(request, CreateRoom), idempotency_key(request)
-        return private(wiring.current().lobby.create(wish, key), status=201)
+        return private(await wiring.current().lobby.create(wish, key), status=201)
 
 
 class ExistingRoomView(ApiView):
@@ -61,10 +61,10 @@ class JoinView(ExistingRoomView):
         request=JoinRoom,
         parameters=[schema.IDEMPOTENCY_KEY],
     )
-    def post(self, request: Request, room_id: str) -> HttpResponse:
+    async def post(self, request: Request, room_id: str) -> HttpResponse:
         """Join a room as a player or a spectator."""
         wish, key = decoded(request, JoinRoom), idempotency_key(request)
-        return private(wiring.current().lobby.join(room_id, wish, key))
+        return private(await wiring.current().lobby.join(room_id, wish, key))
 
 
 class RoomView(ExistingRoomView):
@@ -81,7 +81,7 @@ class RoomView(ExistingRoomView):
         *schema.ASKING,
         parameters=[schema.PARTY],
     )
-    def get(self, request: Request, room_id: str) -> HttpResponse:
+    async def get(self, request: Request, room_id: str) -> HttpResponse:
         """A room's phase, settings and how many are in it."""
         party = request.GET.get("party", "leet99")
-        return answer(wiring.current().lobby.summary(room_id, party))
+        return answer(await wiring.current().lobby.summary(room_id, party))

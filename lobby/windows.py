@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -13,28 +12,22 @@ ADDRESSES_MAX = 10_000  # remembered per window; beyond it the one longest silen
 
 
 class Window:
-    """At most `limit` events of one address in any `PERIOD_S`. Threads may share it."""
+    """At most `limit` events of one address in any `PERIOD_S`."""
 
     def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.limit = limit
         self._clock = clock
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
-        self._lock = threading.Lock()
 
     def take(self, address: str) -> float:
         """Count an event and return 0; or, at the limit, count nothing and return `wait_s`."""
-        with self._lock:
-            wait_s = self._wait_s(address)
-            if not wait_s:
-                self._count(address)
-            return wait_s
+        wait_s = self.wait_s(address)
+        if not wait_s:
+            self._count(address)
+        return wait_s
 
     def wait_s(self, address: str) -> float:
         """The seconds until `take` would count an event of this address, 0 for now."""
-        with self._lock:
-            return self._wait_s(address)
-
-    def _wait_s(self, address: str) -> float:
         times, now = self._times.get(address), self._clock()
         while times and times[0] <= now - PERIOD_S:
             times.popleft()

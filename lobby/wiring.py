@@ -32,15 +32,10 @@ def wire(environment: Environment) -> Wiring:
         transport=KeepAliveTransport(connect_timeout_s=environment.realtime_connect_timeout_s),
         try_timeout_s=environment.realtime_try_timeout_s,
         total_timeout_s=environment.realtime_total_timeout_s,
-        calls_max=calls_max(environment.lobby_threads),
+        calls_max=environment.realtime_calls_max,
     )
     lobby = Lobby(client, environment.realtime_public_url, environment.secret_key)
     return Wiring(lobby, Limits() if environment.rate_limits else None)
-
-
-def calls_max(threads: int) -> int:
-    """All threads but a sixteenth, which is left for what needs no call: /healthz, the admin."""
-    return max(1, threads - max(2, threads // 16))
 
 
 def current() -> Wiring:

@@ -10,6 +10,7 @@ import uvicorn
 from django.conf import settings as django_settings
 
 from config.env import Environment
+from config.serving import server_config, tune_process
 from contracts.limits import FRAME_MAX_BYTES
 from realtime.engine.store import StorageUnavailable
 from realtime.runtime import runtime
@@ -34,25 +35,19 @@ class Server(uvicorn.Server):
 def main() -> int:
     """Serve until SIGINT or SIGTERM. Returns the process's exit status."""
     settings: Environment = django_settings.GREENROOM
-    config = uvicorn.Config(
+    config = server_config(
         "realtime.asgi:application",
-        host=settings.realtime_host,
-        port=settings.realtime_port,
-        loop="uvloop",
-        http="httptools",
+        settings.realtime_host,
+        settings.realtime_port,
         ws="websockets-sansio",
         ws_max_size=FRAME_MAX_BYTES,
         ws_ping_interval=PING_INTERVAL_S,
         ws_ping_timeout=PING_TIMEOUT_S,
         ws_per_message_deflate=False,
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        log_level="warning",  # below it uvicorn logs queries, which may hold tokens
-        server_header=False,
-        proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_timeout_s,
     )
+    config.load()
+    tune_process()
     try:
         uvicorn_server = Server(config)
         uvicorn_server.run()

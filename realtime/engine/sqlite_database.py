@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -189,6 +190,7 @@ def _seats(commits: Sequence[Commit]) -> Iterator[_Values]:
             )
 
 
+@lru_cache(256)
 def _timestamp(at: float) -> str:
     """Seconds since the epoch, as Django writes a time to SQLite."""
     return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(" ")

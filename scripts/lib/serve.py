@@ -39,12 +39,8 @@ class AskedToStop(Exception):
 
 
 def tiers_of(environment: env.Environment) -> list[Tier]:
-    host, port = environment.lobby_host, environment.lobby_port
-    granian = ["-m", "granian", "--interface=wsgi", "--http=1", "--no-ws", "--log-level=error"]
-    granian += [f"--host={host}", f"--port={port}", "--workers=1"]
-    granian += [f"--blocking-threads={environment.lobby_threads}", "config.wsgi:application"]
     return [
-        Tier("lobby", host, port, granian),
+        Tier("lobby", environment.lobby_host, environment.lobby_port, ["-m", "lobby"]),
         Tier("realtime", environment.realtime_host, environment.realtime_port, ["-m", "realtime"]),
     ]
 

