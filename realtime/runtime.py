@@ -11,6 +11,7 @@ from random import Random
 from django.conf import settings as django_settings
 
 from config.env import Environment
+from contracts.paths import is_party
 from realtime.auth import Origins, ServiceKeys
 from realtime.core.party import Party
 from realtime.core.turns import Surroundings
@@ -64,16 +65,34 @@ class Runtime:
         await self.store.close()
 
 
+class UnusableParty(Exception):
+    """GREENROOM_PARTIES names something that is no room type; the message is a sentence."""
+
+
 def load_parties(paths: Iterable[str]) -> dict[str, Party]:
-    """Room types by slug, from the dotted paths of their classes."""
+    """Room types by slug, from the dotted paths of their classes. Raises UnusableParty."""
     parties: dict[str, Party] = {}
     for path in paths:
-        module, _, name = path.rpartition(".")
-        party = getattr(import_module(module), name)()
-        if not isinstance(party, Party) or party.slug in parties:
-            raise TypeError(f"{path} must be a Party with a slug that no other party has")
+        party = _party_class(path)()
+        if not is_party(getattr(party, "slug", "")) or party.slug in parties:
+            raise UnusableParty(
+                f"{path} needs a slug of its own: lower-case letters, digits and dashes."
+            )
         parties[party.slug] = party
     return parties
+
+
+def _party_class(path: str) -> type[Party]:
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(import_module(module), name)
+    except ModuleNotFoundError as missing:
+        raise UnusableParty(f"{path} is not there: no module named {missing.name}.") from missing
+    except AttributeError:
+        raise UnusableParty(f"{path} is not there: {module} holds no {name}.") from None
+    if not (isinstance(found, type) and issubclass(found, Party)):
+        raise UnusableParty(f"{path} is not a room type: make it a subclass of Party.")
+    return found
 
 
 def orm_store(settings: Environment) -> Store:

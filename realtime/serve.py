@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
 
@@ -13,7 +12,7 @@ from config.env import Environment
 from config.serving import server_config, tune_process
 from contracts.limits import FRAME_MAX_BYTES
 from realtime.engine.store import StorageUnavailable
-from realtime.runtime import runtime
+from realtime.runtime import UnusableParty, runtime
 
 PING_INTERVAL_S = PING_TIMEOUT_S = 20  # a half-open socket is closed within 45 s
 
@@ -51,9 +50,7 @@ def main() -> int:
     try:
         uvicorn_server = Server(config)
         uvicorn_server.run()
-    except StorageUnavailable as problem:
+    except (StorageUnavailable, UnusableParty) as problem:
         sys.stderr.write(f"greenroom: {problem}\n")
-        return 1
-    except asyncio.CancelledError:
         return 1
     return 0 if uvicorn_server.started else 1

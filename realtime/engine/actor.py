@@ -24,7 +24,7 @@ from realtime.engine.store import Busy, StorageUnavailable, Store
 from realtime.engine.uuids import uuid7
 
 RACES = 5  # commits lost to other writers before the room is called busy
-REFRESH_BYTES_PER_S = 64 * 1024 * 1024  # large rooms are refreshed less often than small ones
+REFRESH_BYTES_PER_S = 16 * 1024 * 1024  # large rooms are refreshed less often than small ones
 
 
 class Limits(NamedTuple):

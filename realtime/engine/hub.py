@@ -21,9 +21,14 @@ from realtime.core.rows import RoomKey
 
 
 class Wire(Protocol):
-    """The way out to one socket. Neither call waits; what can't be sent in time closes it."""
+    """The way out to one socket. No call waits, and none calls back before it returns.
+
+    A view that `replaces` takes the place of an older one of its kind that has not left yet. What
+    can't be sent in time closes the socket.
+    """
 
     def send(self, text: str) -> None: ...
+    def show(self, view: str, *, replaces: bool) -> None: ...
     def close(self, code: Close) -> None: ...
 
 
@@ -138,14 +143,16 @@ class Hub:
     def _enter(self, key: RoomKey, effect: Enter, origin: Connection | None) -> None:
         if origin:
             self.enter(origin, effect.player_id, effect.username)
-            origin.wire.send(effect.frame.decode())
+            origin.wire.show(effect.frame.decode(), replaces=False)
 
     def _to_player(self, key: RoomKey, effect: ToPlayer, origin: Connection | None) -> None:
         self._send(key, effect.player_id, effect.frame)
 
     def _to_each(self, key: RoomKey, effect: ToEach, origin: Connection | None) -> None:
         for player_id, frame in effect.frames.items():
-            self._send(key, player_id, frame)
+            view = frame.decode()
+            for connection in self._connections(key, player_id):
+                connection.wire.show(view, replaces=True)
 
     def _disconnect(self, key: RoomKey, effect: Disconnect, origin: Connection | None) -> None:
         for connection in self._connections(key, effect.player_id):

@@ -37,6 +37,9 @@ class RecordingWire:
         assert self.code is None, "sent after the close"
         self.frames.append(msgspec.json.decode(text))
 
+    def show(self, view: str, *, replaces: bool) -> None:
+        self.send(view)
+
     def close(self, code: Close) -> None:
         self.code = code
 

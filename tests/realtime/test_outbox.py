@@ -1,0 +1,124 @@
+"""The outbox: in order, bounded, and nobody waits for a slow reader."""
+
+import asyncio
+
+from contracts.sockets import Close
+from realtime.outbox import Outbox
+from tests.support.engine import settled
+
+
+class Peer:
+    """An ASGI server's `send`, whose client reads when it likes."""
+
+    def __init__(self) -> None:
+        self.got = []
+        self.reads = asyncio.Event()
+        self.closed = 0
+
+    async def send(self, event):
+        await self.reads.wait()
+        self.got.append(event.get("text", event.get("code")))
+
+    def outbox(self, limit_bytes=100):
+        return Outbox(self.send, limit_bytes, self.on_close)
+
+    def on_close(self):
+        self.closed += 1
+
+
+def test_frames_leave_in_order_and_a_close_is_the_last():
+    async def story():
+        peer = Peer()
+        outbox = peer.outbox()
+        for text in ("a", "b", "c"):
+            outbox.send(text)
+        outbox.close(Close.NORMAL)
+        outbox.send("too late")
+        outbox.close(Close.BUG)
+        peer.reads.set()
+        await settled()
+        assert peer.got == ["a", "b", "c", 1000]
+        assert peer.closed == 1
+
+    asyncio.run(story())
+
+
+def test_a_slow_reader_is_closed_and_what_waited_is_dropped():
+    async def story():
+        peer = Peer()
+        outbox = peer.outbox(limit_bytes=100)
+        for _ in range(50):
+            outbox.send("x" * 10)
+            await asyncio.sleep(0)
+        assert peer.closed == 1
+        peer.reads.set()
+        await settled()
+        assert peer.got == ["x" * 10, 4011]
+
+    asyncio.run(story())
+
+
+def test_a_newer_view_takes_the_place_of_one_that_still_waits():
+    async def story():
+        peer = Peer()
+        outbox = peer.outbox(limit_bytes=10)
+        outbox.show("first look" * 100, replaces=False)
+        await asyncio.sleep(0)
+        for number in range(5):
+            outbox.show(f"view {number}" * 100, replaces=True)
+            outbox.send("x")
+        peer.reads.set()
+        await settled()
+        assert peer.got == ["first look" * 100, *"xxxx", "view 4" * 100, "x"]
+        outbox.show("again", replaces=True)
+        await settled()
+        assert peer.got[-1] == "again"
+        assert peer.closed == 0
+
+    asyncio.run(story())
+
+
+def test_a_view_under_way_is_not_replaced():
+    async def story():
+        peer = Peer()
+        outbox = peer.outbox()
+        outbox.show("under way", replaces=True)
+        await asyncio.sleep(0)
+        outbox.show("newer", replaces=True)
+        peer.reads.set()
+        await settled()
+        assert peer.got == ["under way", "newer"]
+
+    asyncio.run(story())
+
+
+def test_a_close_code_that_the_server_refuses_becomes_a_plain_close():
+    async def story():
+        got = []
+
+        async def daphne(event):
+            if event.get("code", 3000) < 3000:
+                raise ValueError("invalid close code")
+            got.append(event)
+
+        Outbox(daphne, 100, lambda: None).close(Close.RESTART)
+        await settled()
+        assert got == [{"type": "websocket.close"}]
+
+    asyncio.run(story())
+
+
+def test_a_socket_that_is_gone_costs_nothing_more():
+    async def story():
+        peer = Peer()
+        outbox = peer.outbox()
+        outbox.send("a")
+        await asyncio.sleep(0)
+        outbox.abandon()
+        outbox.send("b")
+        peer.reads.set()
+        await settled()
+        assert peer.got == []
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(story())
