@@ -11,7 +11,7 @@ from contracts.limits import IDENTITY_MAX
 
 Role = Literal["player", "spectator"]
 Visibility = Literal["public", "private"]
-Identity = Annotated[str, Meta(min_length=1, max_length=IDENTITY_MAX, pattern=r"^[\x21-\x7e]+\Z")]
+Identity = Annotated[str, Meta(min_length=1, max_length=IDENTITY_MAX, pattern=r"^[\x20-\x7e]+\Z")]
 NO_SETTINGS = msgspec.Raw(b"{}")
 
 

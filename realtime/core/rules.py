@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from contracts import jsonio
-from contracts.errors import Code, RoomError
+from contracts.errors import Code, RoomError, bad_request
 from contracts.http import Counts, PlayerCounts, RegisterReply, RoomState
 from realtime.core.commands import Command, Connect, Inspect, Receive, Refresh, Register
 from realtime.core.effects import Enter
@@ -18,6 +18,7 @@ Rule: TypeAlias = Callable[[Room, Any], object]
 
 def create(room: Room, ask: Register) -> RegisterReply:
     """A host's register on a room that does not exist creates it."""
+    _check_host(ask)
     host = room.roster.found(ask, room.now)
     room.party.on_create(room, host)
     return _registered(room)
@@ -25,6 +26,7 @@ def create(room: Room, ask: Register) -> RegisterReply:
 
 def register(room: Room, ask: Register) -> RegisterReply:
     """Admit one more player, or answer one who asks again as the first time."""
+    _check_host(ask)
     if not room.roster.recognise(ask):
         player = room.roster.admit(
             ask,
@@ -83,6 +85,11 @@ def inspect(room: Room, ask: Inspect) -> RoomState:
 def refresh(room: Room, ask: Refresh) -> None:
     """A fresh view for every connected player."""
     room.effects.append(room.views())
+
+
+def _check_host(ask: Register) -> None:
+    if ask.is_host and ask.role != "player":
+        raise bad_request("role", "A host is a player")
 
 
 def _registered(room: Room) -> RegisterReply:

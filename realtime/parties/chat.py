@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from contracts.chat import ChatSaid, ChatSay, ChatSettings, ChatSignal
 from contracts.errors import bad_request
-from contracts.limits import CHAT_KEPT, CHAT_TEXT_MAX, SIGNAL_MAX_BYTES
+from contracts.limits import CHAT_KEPT, SIGNAL_MAX_BYTES
+from contracts.texts import spoken
 from realtime.core.instants import iso
 from realtime.core.messages import message
 from realtime.core.party import Party
@@ -47,11 +48,3 @@ class ChatParty(Party):
         if len(memoryview(signal.data)) > SIGNAL_MAX_BYTES:
             raise bad_request("payload.data", f"At most {SIGNAL_MAX_BYTES} bytes")
         relay.broadcast("chat.signalled", {"playerId": relay.player_id, "data": signal.data})
-
-
-def spoken(text: str) -> str:
-    """What somebody says, trimmed. Raises BAD_REQUEST when nothing or too much is left."""
-    text = text.strip()
-    if not 1 <= len(text) <= CHAT_TEXT_MAX:
-        raise bad_request("payload.text", f"Write 1-{CHAT_TEXT_MAX} characters")
-    return text

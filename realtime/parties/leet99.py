@@ -21,12 +21,12 @@ from contracts.leet99 import (
 )
 from contracts.limits import CHAT_KEPT
 from contracts.sockets import Empty
+from contracts.texts import spoken
 from realtime.core.instants import iso
 from realtime.core.messages import message
 from realtime.core.party import Party
 from realtime.core.room import Room
 from realtime.core.roster import Player
-from realtime.parties.chat import spoken
 
 CHAT_LIMIT, CHAT_WINDOW_MS = 2, 500
 WARMUP_FROM_S = 10  # no warmup in shorter matches

@@ -64,6 +64,8 @@ def test_a_create_with_bad_settings_leaves_nothing_behind(room, settings, path):
 def test_a_host_who_spectates_is_refused(room):
     assert room.register("alice", host=True, role="spectator").code == Code.BAD_REQUEST
     assert room.commits == []
+    room.register("alice", host=True)
+    assert room.register("bob", host=True, role="spectator").code == Code.BAD_REQUEST
 
 
 def test_a_second_host_is_refused_and_changes_nothing():

@@ -28,10 +28,10 @@ class MatchRoom(RuleBasedStateMachine):
 
     def expected(self, player_id: str, name: str, role: str, host: bool) -> Code | None:
         """The first reason of the wire's list to refuse, if any."""
+        if host and role == "spectator":
+            return Code.BAD_REQUEST
         if not self.created:
-            if not host:
-                return Code.ROOM_NOT_FOUND
-            return Code.BAD_REQUEST if role == "spectator" else None
+            return None if host else Code.ROOM_NOT_FOUND
         if player_id in self.members:
             return (
                 None if self.asked[player_id] == (name, role, host) else Code.IDEMPOTENCY_KEY_REUSED

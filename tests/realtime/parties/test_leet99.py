@@ -81,7 +81,7 @@ def test_chat_goes_to_everybody_and_stays(room):
     assert line in room.frames[0][1]["payload"]["chat"]
 
 
-@pytest.mark.parametrize("text", ["", "   ", "x" * 201])
+@pytest.mark.parametrize("text", ["", "   ", "x" * 201, "a\0b"])
 def test_chat_holds_1_to_200_characters(room, text):
     assert room.receive("alice", "SEND_CHAT", {"text": text}).code == Code.BAD_REQUEST
 
