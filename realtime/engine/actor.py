@@ -169,11 +169,17 @@ class Actor:
         elif turn.error:
             self._refuse([post], turn.error)
         else:
-            self._engine.hub.deliver(self._key, turn.effects, post.connection)
             if post.answer and not post.answer.done():
                 post.answer.set_result(turn.reply)
-            for effect in turn.effects:
-                self._plan_refresh(effect)
+            self._send(post, turn)
+
+    def _send(self, post: Post, turn: Turn) -> None:
+        try:
+            self._engine.hub.deliver(self._key, turn.effects, post.connection)
+        except Exception as bug:  # noqa: BLE001  the turn is kept; who misses frames sees the gap
+            report(bug, self._key.party)
+        for effect in turn.effects:
+            self._plan_refresh(effect)
 
     def _refuse(self, posts: list[Post], error: RoomError) -> None:
         for post in posts:
