@@ -170,6 +170,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "config.logs.LineFormatter"}},
+    "filters": {"strangers": {"()": "config.logs.StrangersNoise"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": GREENROOM.log_level},
     "loggers": {
@@ -178,5 +179,6 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},  # it would log every call,
         "uvicorn": {"level": "WARNING"},  # and this one how it starts
+        "uvicorn.error": {"filters": ["strangers"]},
     },
 }

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from config.logs import LineFormatter
+from config.logs import LineFormatter, StrangersNoise
 
 
 def line(message: str, *args: object, exc_info: object = None) -> str:
@@ -16,6 +16,15 @@ def line(message: str, *args: object, exc_info: object = None) -> str:
 
 def test_a_record_is_one_line_in_utc():
     assert line("room %s closed", "AB") == "1970-01-01T00:00:00.000Z INFO rooms: room AB closed"
+
+
+def test_what_any_stranger_can_cause_is_no_error_of_ours():
+    noise, news = (
+        logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, message, (), None)
+        for message in ("Invalid UTF-8 sequence received from client.", "Something else")
+    )
+    assert not StrangersNoise().filter(noise)
+    assert StrangersNoise().filter(news)
 
 
 def test_no_input_forges_a_line():
