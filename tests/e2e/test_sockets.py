@@ -368,7 +368,9 @@ def test_sigterm_finishes_what_was_taken_on_and_says_come_back(site):
     host = site.room("alice")
     room_id = host["roomId"]
     with site.enter(host) as socket, ThreadPoolExecutor(20) as pool:
-        joining = [pool.submit(site.join, room_id, f"guest {n}") for n in range(90)]
+        joining = [
+            pool.submit(site.join, room_id, f"guest {n}", role="spectator") for n in range(600)
+        ]
         socket.see("guest 3")
         assert site.realtime.stop() < STOPPED_WITHIN_S
         assert socket.closed() == 1012
