@@ -7,12 +7,12 @@ import time
 SECRETS = re.compile(r"pt_[\w-]+|eyJ[\w-]+\.[\w.-]+|(?<=[Bb]earer )\S+|(?<=[?&]token=)[^&\s]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-NOISE = frozenset(
-    {
-        "ASGI callable returned without completing handshake.",  # it was refused, and answered
-        "Invalid UTF-8 sequence received from client.",  # closed with 1007
-        "Invalid HTTP request received.",  # answered with 400
-    }
+NOISE = (
+    "ASGI callable returned without completing handshake.",  # it was refused, and answered
+    "Invalid UTF-8 sequence received from client.",  # closed with 1007
+    "Invalid HTTP request received.",  # answered with 400
+    "Unsupported upgrade request.",  # answered as if it had asked for none,
+    "No supported WebSocket library detected.",  # which in the lobby is on purpose
 )
 
 
@@ -20,7 +20,7 @@ class StrangersNoise(logging.Filter):
     """Drops what uvicorn logs as errors though any stranger can cause it, and it was answered."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.msg not in NOISE
+        return not str(record.msg).startswith(NOISE)
 
 
 class LineFormatter(logging.Formatter):

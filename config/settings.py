@@ -15,9 +15,10 @@ DEBUG = False  # in every mode: no answer ever shows a stack, a query or a path
 ALLOWED_HOSTS = [*GREENROOM.allowed_hosts]
 
 # Both tiers install both apps, so that the lobby's admin shows the realtime service's models.
-# In the realtime tier Daphne, standing first, makes `manage.py runserver` serve ASGI.
+# Daphne, standing first, makes `manage.py runserver` serve ASGI; nothing else has to load it.
 INSTALLED_APPS = [
-    *([] if LOBBY else ["daphne", "channels"]),
+    *(["daphne"] if sys.argv[1:2] == ["runserver"] else []),
+    *([] if LOBBY else ["channels"]),
     "config",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -34,7 +35,7 @@ INSTALLED_APPS = [
 AUTH_USER_MODEL = "realtime.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# For the admin and the documentation. The lobby's API (lobby/wsgi.py) and the realtime tier's HTTP
+# For the admin and the documentation. The lobby's API (lobby/asgi.py) and the realtime tier's HTTP
 # (plain ASGI routes) pass through none of it.
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -47,8 +48,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.lobby_urls" if LOBBY else "config.realtime_urls"
-WSGI_APPLICATION = "config.wsgi.application"
-ASGI_APPLICATION = "config.asgi.application"
+ASGI_APPLICATION = "config.lobby_asgi.application" if LOBBY else "config.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -139,8 +139,6 @@ SECURE_HSTS_SECONDS = 30 * 24 * 3600 if PRODUCTION else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if GREENROOM.trusted_proxies else None
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
-    "security.W002",  # frames and
-    "security.W003",  # forms are protected by lobby.middleware, which the check does not know
     "security.W005",  # HSTS for subdomains and
     "security.W021",  # its preload list speak for a whole domain: its owner's decision
     "security.W008",  # the proxy that ends TLS redirects; a redirected POST would lose its body
@@ -177,6 +175,7 @@ LOGGING = {
         # Django's own handlers would print a second time, or mail; a refused request is no warning.
         "django": {"handlers": [], "propagate": True},
         "django.request": {"level": "ERROR"},
+        "django.security": {"level": "CRITICAL"},  # nor are a host and a form that nobody knows
         "httpx": {"level": "WARNING"},  # it would log every call,
         "uvicorn": {"level": "WARNING"},  # and this one how it starts
         "uvicorn.error": {"filters": ["strangers"]},

@@ -22,6 +22,7 @@ from contracts.transport import KeepAliveTransport
 
 TRY_TIMEOUT_S = 4.0
 TOTAL_TIMEOUT_S = 8.5
+RETRY_IN_S = 0.05  # with less time left, a second try could not end well
 PING_TIMEOUT_S = 1.0
 JSON = (b"Content-Type", b"application/json")
 CALLS_MAX = 1000  # under way at once; one more is refused with REALTIME_UNAVAILABLE
@@ -109,7 +110,7 @@ class RealtimeClient:
         try:
             return await self._try(call, model, give_up_at)
         except RoomError as failure:
-            if not _worth_a_retry(failure):
+            if not _worth_a_retry(failure) or give_up_at - _now() < RETRY_IN_S:
                 raise
         return await self._try(call, model, give_up_at)
 
@@ -126,7 +127,7 @@ class RealtimeClient:
         return read(answer, model, call.room_id)
 
     async def _send(self, call: Call, deadline: float) -> httpx.Response:
-        """Straight through the transport: the cookies, redirects, proxies and hooks of httpx.AsyncClient
+        """Straight through the transport: the cookies, redirects, proxies and hooks of AsyncClient
         are nothing we want, and with the parsing of a URL per call they double its cost."""
         length = (b"Content-Length", b"%d" % len(call.body))
         request = httpx.Request(

@@ -20,8 +20,9 @@ class Origin(NamedTuple):
 
 
 def origin_of(url: httpx.URL) -> Origin:
-    """The server of a URL."""
-    return Origin(url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
+    """The server of a URL; a name outside ASCII in the spelling that resolvers take."""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    return Origin(url.scheme, url.raw_host.decode(), port)
 
 
 class Connection(asyncio.Protocol):
@@ -53,8 +54,12 @@ class Connection(asyncio.Protocol):
 
         Raises ReadTimeout, ReadError or RemoteProtocolError; the connection is closed then.
         """
+        if self.closed:  # since it was opened: nobody would answer, or say that it is gone
+            raise httpx.ReadError("The connection was closed")
         self._answer, self._waiter = answer, self.loop.create_future()
-        timer = self.loop.call_at(deadline, self._fail, httpx.ReadTimeout("no whole answer in time"))
+        timer = self.loop.call_at(
+            deadline, self._fail, httpx.ReadTimeout("no whole answer in time")
+        )
         try:
             self._transport.write(request)
             await self._waiter
@@ -77,8 +82,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """More of the answer; without one, the server speaks out of turn and is not heard again."""
         if self._answer is None or self._answer.complete:
-            return self.close()
-        self._feed(data)
+            self.close()
+        else:
+            self._feed(data)
 
     def eof_received(self) -> None:
         """The server says no more; for some answers that is their end."""

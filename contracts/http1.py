@@ -73,7 +73,7 @@ class Answer:
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self._headers_complete = True
+        self._headers_complete = self._status >= 200
 
     def on_body(self, data: bytes) -> None:
         self._body += data

@@ -8,6 +8,8 @@ from django.conf import settings
 from config import env
 from config.serving import server_config, tune_process
 
+KEEP_ALIVE_S = 75  # longer than proxies keep a connection (nginx: 60 s), who else meet a closed one
+
 
 def main() -> int:
     """Serve until SIGINT or SIGTERM. Returns the process's exit status."""
@@ -18,6 +20,7 @@ def main() -> int:
         greenroom.lobby_host,
         greenroom.lobby_port,
         ws="none",
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=greenroom.drain_timeout_s,
     )
     config.load()

@@ -27,6 +27,7 @@ class ApiView(APIView):
     renderer_classes = ()
     authentication_classes = ()
     permission_classes = ()
+    view_is_async = True  # Django looks at get, post and so on, which not every view has
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """REST framework's own, on the event loop: views wait for the realtime service there."""

@@ -1,62 +1,117 @@
-"""The API's own way from ASGI to its views and back; any other path is Django's.
+"""From ASGI to the lobby's views and pages, and back.
 
 On every request Django's handler and middleware mind database connections, sessions, users and
-forms, and under ASGI they do it in threads: half a millisecond. The API has none of these.
+forms, and under ASGI they do it in threads: half a millisecond. The API has none of these, so its
+paths go straight to their views.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import Any
 
-from asgiref.wsgi import WsgiToAsgi
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 
+from contracts.errors import Code, RoomError
 from contracts.limits import BODY_MAX_BYTES
 from lobby import cors
+from lobby.errors import exception_handler
+from lobby.pages import Pages
+
+BODY_WITHIN_S = 10.0
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-class LobbyApplication:
-    """An ASGI application: the paths of lobby.api_urls here, all others in Django, by a thread."""
+class CallerGone(Exception):
+    """The caller went away before it had said everything: there is nobody to answer."""
 
-    def __init__(self, django: Any) -> None:
-        self._django = WsgiToAsgi(django)
+
+class LobbyApplication:
+    """An ASGI application: the paths of lobby.api_urls, and on all others the pages."""
+
+    def __init__(self) -> None:
+        self._pages = Pages()
         self._origins = frozenset(settings.GREENROOM.allowed_origins)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close"})
+        if scope["type"] != "http":
+            raise ValueError(f"The lobby knows no {scope['type']}")
         try:
-            match = resolve(scope["path"], "lobby.api_urls")
-        except Resolver404:
-            return await self._django(scope, receive, send)
-        request = ASGIRequest(scope, BytesIO(await _read(receive)))
-        response = await self._answer(request, match)
-        headers = [(name.lower().encode(), value.encode()) for name, value in response.items()]
-        headers.append((b"content-length", str(len(response.content)).encode()))
-        start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
-        await send(start)
-        await send({"type": "http.response.body", "body": response.content})
-        return None
+            response = await self._answer(scope, receive)
+        except CallerGone:
+            return None
+        except Exception as error:  # noqa: BLE001  every failure has an answer
+            response = exception_handler(error, {})
+            response["Connection"] = "close"  # the rest of its body may be on the way
+        return await _send(response, send, with_body=scope["method"] != "HEAD")
 
-    async def _answer(self, request: ASGIRequest, match: ResolverMatch) -> HttpResponse:
+    async def _answer(self, scope: dict[str, Any], receive: Receive) -> HttpResponse:
+        match = _view_at(scope["path"])
+        if match is None:
+            return await self._page(scope, receive)
+        request = _request(scope, await _read(receive, BODY_MAX_BYTES))
         response: HttpResponse | None = cors.preflight(request)
         if response is None:
             response = await match.func(request, *match.args, **match.kwargs)
         cors.mark(response, request, self._origins)
         return response
 
+    async def _page(self, scope: dict[str, Any], receive: Receive) -> HttpResponse:
+        limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = await _read(receive, limit)
+        if len(body) > limit:
+            raise RoomError(Code.PAYLOAD_TOO_LARGE)
+        return await self._pages.answer(_request(scope, body))
 
-async def _read(receive: Receive) -> bytes:
-    """The body, or as much of it as shows that it is too large."""
+
+def _view_at(path: str) -> ResolverMatch | None:
+    try:
+        return resolve(path, "lobby.api_urls")
+    except Resolver404:
+        return None
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    """The body, or as much of it as shows that it exceeds the limit.
+
+    Raises CallerGone, and BAD_REQUEST when it takes too long.
+    """
     body, more = b"", True
-    while more and len(body) <= BODY_MAX_BYTES:
-        event = await receive()
-        body += event.get("body", b"")
-        more = event.get("more_body", False)
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            while more and len(body) <= limit:
+                event = await receive()
+                if event["type"] == "http.disconnect":
+                    raise CallerGone
+                body += event.get("body", b"")
+                more = event.get("more_body", False)
+    except TimeoutError:
+        raise RoomError(Code.BAD_REQUEST, "The body did not come in time") from None
     return body
+
+
+def _request(scope: dict[str, Any], body: bytes) -> ASGIRequest:
+    try:
+        return ASGIRequest(scope, BytesIO(body))
+    except ValueError:  # its query or a header is no text
+        raise RoomError(Code.BAD_REQUEST) from None
+
+
+async def _send(response: HttpResponse, send: Send, *, with_body: bool) -> None:
+    fields = [(name.lower(), value) for name, value in response.items()]
+    fields += [("set-cookie", cookie.OutputString()) for cookie in response.cookies.values()]
+    if not response.has_header("Content-Length") and response.status_code not in (204, 304):
+        fields.append(("content-length", str(len(response.content))))
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in fields]
+    start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": response.content if with_body else b""})

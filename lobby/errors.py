@@ -6,6 +6,7 @@ import logging
 import secrets
 from typing import Any
 
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
@@ -29,8 +30,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400: a request that its own layers refuse, for instance an unknown Host."""
-    return refusal(RoomError(Code.BAD_REQUEST))
+    """Django's handler400: a request that its own layers refuse."""
+    host_is_unknown = isinstance(exception, DisallowedHost)
+    message = "ALLOWED_HOSTS does not name this host" if host_is_unknown else ""
+    return refusal(RoomError(Code.BAD_REQUEST, message))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -50,6 +53,8 @@ def _as_room_error(error: Exception) -> RoomError:
             return RoomError(Code.UNSUPPORTED_MEDIA_TYPE)
         case Http404() | exceptions.NotFound() | exceptions.NotAcceptable():
             return RoomError(Code.NOT_FOUND)
+        case SuspiciousOperation():  # for instance a query of a thousand fields
+            return RoomError(Code.BAD_REQUEST)
         case exceptions.APIException() if error.status_code < 500:
             return RoomError(Code.BAD_REQUEST)
         case _:

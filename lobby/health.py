@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpResponse
@@ -34,7 +34,8 @@ class ReadyView(ApiView):
     async def get(self, request: Request) -> HttpResponse:
         """503 without a usable database. Without the realtime service it is degraded and 200: no
         other lobby would do better, and taking this one away would only hide why."""
-        checks = await sync_to_async(_storage)()
+        async with ThreadSensitiveContext():  # a thread that no page makes wait
+            checks = await sync_to_async(_storage)()
         usable = set(checks.values()) == {"ok"}
         reachable = await wiring.current().lobby.client.reachable()
         checks["realtime"] = "ok" if reachable else "unreachable"
@@ -44,7 +45,11 @@ class ReadyView(ApiView):
 
 
 def _storage() -> dict[str, str]:
-    return {"database": _says(_database), "migrations": _says(_migrations)}
+    """Each time over a connection of its own: one that was lost must not be asked again."""
+    try:
+        return {"database": _says(_database), "migrations": _says(_migrations)}
+    finally:
+        connection.close_if_unusable_or_obsolete()
 
 
 class NotOk(Exception):
@@ -74,5 +79,3 @@ def _migrations() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise NotOk("not applied")
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
 
@@ -14,6 +14,7 @@ from lobby.windows import Limits
 
 if TYPE_CHECKING:
     from config.env import Environment
+    from lobby.apps import LobbyConfig
 
 
 @dataclass(frozen=True)
@@ -40,5 +41,4 @@ def wire(environment: Environment) -> Wiring:
 
 def current() -> Wiring:
     """The running process's wiring; a test may put another in its place."""
-    wiring: Wiring = apps.get_app_config("lobby").wiring
-    return wiring
+    return cast("LobbyConfig", apps.get_app_config("lobby")).wiring

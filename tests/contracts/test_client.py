@@ -1,5 +1,5 @@
+import asyncio
 import logging
-import threading
 import time
 
 import httpx
@@ -12,22 +12,24 @@ from contracts.errors import CATALOGUE, Code, Detail, RoomError
 from contracts.http import RegisterRequest
 from tests.support import faulty_realtime as faults
 from tests.support.faulty_realtime import FaultyRealtime, admission, answer, says
+from tests.support.loops import until
 
 ALICE = RegisterRequest("p_1", "pt_1", "alice", "player", is_host=True)
 KEY = "a-service-key"
+SILENT = Code.REALTIME_TIMEOUT
 
 
 def client_of(url, **limits):
     return RealtimeClient(url, KEY, **{"try_timeout_s": 0.3, "total_timeout_s": 0.65, **limits})
 
 
-def register(client, room_id="ROOM23"):
-    return client.register("leet99", room_id, ALICE)
+async def register(client, room_id="ROOM23"):
+    return await client.register("leet99", room_id, ALICE)
 
 
-def failure_of(client):
+async def failure_of(client):
     with pytest.raises(RoomError) as caught:
-        register(client)
+        await register(client)
     return caught.value
 
 
@@ -38,9 +40,9 @@ def refusal(code, message="", **more):
 
 
 class TestAHealthyService:
-    def test_is_asked_as_the_wire_says(self):
+    def test_is_asked_as_the_wire_says(self, run):
         with FaultyRealtime(says(answer("200 OK", admission()))) as server:
-            reply = register(client_of(server.url))
+            reply = run(register(client_of(server.url)))
         head, _, body = server.requests[0].partition(b"\r\n\r\n")
         lines = head.lower().split(b"\r\n")
         assert head.startswith(b"POST /parties/leet99/ROOM23/register HTTP/1.1\r\n")
@@ -53,7 +55,7 @@ class TestAHealthyService:
             b'{"playerCap": 8}',
         )
 
-    def test_reads_a_state_without_the_key(self):
+    def test_reads_a_state_without_the_key(self, run):
         state = {
             "roomId": "ROOM23",
             "phase": "main",
@@ -62,90 +64,97 @@ class TestAHealthyService:
             "settings": {},
         }
         with FaultyRealtime(says(answer("200 OK", msgspec.json.encode(state)))) as server:
-            assert client_of(server.url).state("chat", "ROOM23").player_counts.players == 2
+            state = run(client_of(server.url).state("chat", "ROOM23"))
+        assert state.player_counts.players == 2
         assert server.requests[0].startswith(b"GET /parties/chat/ROOM23/state HTTP/1.1\r\n")
         assert KEY.encode() not in server.requests[0]
 
-    def test_may_live_below_a_path(self):
+    def test_may_live_below_a_path(self, run):
         with FaultyRealtime(says(answer("200 OK", admission()))) as server:
-            register(client_of(server.url + "/rt/"))
+            run(register(client_of(server.url + "/rt/")))
         assert server.requests[0].startswith(b"POST /rt/parties/leet99/ROOM23/register ")
 
-    def test_keeps_its_connection(self):
+    def test_keeps_its_connection(self, run):
         with FaultyRealtime(says(answer("200 OK", admission()))) as server:
             client = client_of(server.url)
             for _ in range(5):
-                register(client)
+                run(register(client))
         assert server.connections == 1
 
-    def test_is_reachable(self):
+    def test_is_reachable(self, run):
         with FaultyRealtime(says(answer("200 OK", b"{}"))) as server:
-            assert client_of(server.url).reachable()
+            assert run(client_of(server.url).reachable())
 
 
 class TestAFaultyService:
-    def test_that_refuses_is_unavailable_at_once(self):
+    def test_that_refuses_is_unavailable_at_once(self, run):
         with faults.refused() as url:
             before = time.monotonic()
-            failure = failure_of(RealtimeClient(url, KEY))
+            failure = run(failure_of(RealtimeClient(url, KEY)))
         assert (failure.code, failure.status) == (Code.REALTIME_UNAVAILABLE, 503)
         assert failure.headers == {"Retry-After": "1"}
         assert time.monotonic() - before < 1.5
 
     @pytest.mark.parametrize("fault", [faults.silent, faults.trickling, faults.slow_headers])
-    def test_that_does_not_answer_in_time_is_asked_twice(self, fault):
+    def test_that_does_not_answer_in_time_is_asked_twice(self, run, fault):
         with FaultyRealtime(fault) as server:
             before = time.monotonic()
-            failure = failure_of(client_of(server.url))
+            failure = run(failure_of(client_of(server.url)))
             took = time.monotonic() - before
         assert (failure.code, failure.status) == (Code.REALTIME_TIMEOUT, 504)
         assert 0.55 <= took < 0.9
         assert len(server.requests) == 2
         assert server.requests[0] == server.requests[1]
 
-    def test_never_takes_longer_than_the_total(self):
+    def test_never_takes_longer_than_the_total(self, run):
         with FaultyRealtime(faults.silent) as server:
             before = time.monotonic()
-            failure_of(client_of(server.url, try_timeout_s=0.3, total_timeout_s=0.4))
+            run(failure_of(client_of(server.url, try_timeout_s=0.3, total_timeout_s=0.4)))
         assert time.monotonic() - before < 0.55
 
+    def test_with_no_time_for_a_second_try_is_asked_once(self, run):
+        with FaultyRealtime(faults.silent) as server:
+            failure = run(failure_of(client_of(server.url, try_timeout_s=9, total_timeout_s=0.2)))
+        assert failure.code is Code.REALTIME_TIMEOUT
+        assert len(server.requests) == 1
+
     @pytest.mark.parametrize("fault", [faults.hangs_up, faults.half_an_answer])
-    def test_that_hangs_up_is_asked_twice_and_unavailable(self, fault):
+    def test_that_hangs_up_is_asked_twice_and_unavailable(self, run, fault):
         with FaultyRealtime(fault) as server:
-            failure = failure_of(client_of(server.url))
+            failure = run(failure_of(client_of(server.url)))
         assert failure.code is Code.REALTIME_UNAVAILABLE
         assert len(server.requests) == 2
 
     @pytest.mark.parametrize("name", faults.GARBAGE)
-    def test_that_answers_garbage_is_a_bad_gateway_and_its_words_go_no_further(self, name):
+    def test_that_answers_garbage_is_a_bad_gateway_and_its_words_go_no_further(self, run, name):
         with FaultyRealtime(faults.GARBAGE[name]) as server:
-            failure = failure_of(client_of(server.url, try_timeout_s=2, total_timeout_s=4))
+            failure = run(failure_of(client_of(server.url, try_timeout_s=2, total_timeout_s=4)))
         assert (failure.code, failure.status) == (Code.INTERNAL_ERROR, 502)
         assert failure.message == CATALOGUE[Code.INTERNAL_ERROR].message
         assert faults.SECRET not in msgspec.json.encode(failure.body).decode()
         assert len(server.requests) == 2
 
-    def test_that_recovers_between_the_tries_has_its_answer_heard(self):
+    def test_that_recovers_between_the_tries_has_its_answer_heard(self, run):
         answers = iter([answer("500 Oh", b""), answer("200 OK", admission())])
         with FaultyRealtime(lambda connection, _: connection.sendall(next(answers))) as server:
-            assert register(client_of(server.url)).room_id == "ROOM23"
+            assert run(register(client_of(server.url))).room_id == "ROOM23"
 
-    def test_behind_a_proxy_that_cannot_reach_it_is_unavailable(self):
+    def test_behind_a_proxy_that_cannot_reach_it_is_unavailable(self, run):
         raw = answer("503 Service Unavailable", b"<html>", "text/html")
         with FaultyRealtime(says(raw)) as server:
-            assert failure_of(client_of(server.url)).code is Code.REALTIME_UNAVAILABLE
+            assert run(failure_of(client_of(server.url))).code is Code.REALTIME_UNAVAILABLE
 
-    def test_is_not_reachable(self):
+    def test_is_not_reachable(self, run):
         with faults.refused() as url:
-            assert not client_of(url).reachable()
+            assert not run(client_of(url).reachable())
 
 
 class TestAConnectionClosedWhileItLayIdle:
-    def test_is_replaced_without_counting_as_a_try(self):
+    def test_is_replaced_without_counting_as_a_try(self, run):
         with FaultyRealtime(faults.closes_after_each) as server:
             client = client_of(server.url)
             for _ in range(4):
-                register(client)
+                run(register(client))
         assert server.connections == 4
 
 
@@ -164,35 +173,35 @@ class TestARefusalOfTheServiceItself:
             Code.PAYLOAD_TOO_LARGE,
         ],
     )
-    def test_reaches_the_caller_unchanged_and_is_not_asked_again(self, code):
+    def test_reaches_the_caller_unchanged_and_is_not_asked_again(self, run, code):
         details = [{"path": "settings.playerCap", "message": "too many"}]
         with FaultyRealtime(says(refusal(code, "In its own words", details=details))) as server:
-            failure = failure_of(client_of(server.url))
+            failure = run(failure_of(client_of(server.url)))
         assert (failure.code, failure.status) == (code, CATALOGUE[code].status)
         assert failure.message == "In its own words"
         assert failure.details == (Detail("settings.playerCap", "too many"),)
         assert len(server.requests) == 1
 
-    def test_brings_its_retry_after(self):
+    def test_brings_its_retry_after(self, run):
         raw = refusal(Code.RATE_LIMITED).replace(b"\r\n\r\n", b"\r\nretry-after: 7\r\n\r\n", 1)
         with FaultyRealtime(says(raw)) as server:
-            assert failure_of(client_of(server.url)).headers == {"Retry-After": "7"}
+            assert run(failure_of(client_of(server.url))).headers == {"Retry-After": "7"}
 
-    def test_for_storage_is_asked_again_because_the_outcome_may_be_unknown(self):
+    def test_for_storage_is_asked_again_because_the_outcome_may_be_unknown(self, run):
         answers = iter([refusal(Code.STORAGE_UNAVAILABLE), answer("200 OK", admission())])
         with FaultyRealtime(lambda connection, _: connection.sendall(next(answers))) as server:
-            assert register(client_of(server.url)).ok
+            assert run(register(client_of(server.url))).ok
 
-    def test_for_a_busy_room_is_not_asked_again(self):
+    def test_for_a_busy_room_is_not_asked_again(self, run):
         with FaultyRealtime(says(refusal(Code.ROOM_BUSY))) as server:
-            assert failure_of(client_of(server.url)).code is Code.ROOM_BUSY
+            assert run(failure_of(client_of(server.url))).code is Code.ROOM_BUSY
         assert len(server.requests) == 1
 
 
 class TestAWrongServiceKey:
-    def test_is_our_fault_not_the_callers(self, caplog):
+    def test_is_our_fault_not_the_callers(self, run, caplog):
         with FaultyRealtime(says(refusal(Code.UNAUTHORIZED))) as server:
-            failure = failure_of(client_of(server.url))
+            failure = run(failure_of(client_of(server.url)))
         assert (failure.code, failure.status) == (Code.INTERNAL_ERROR, 502)
         assert len(server.requests) == 1
         assert len(caplog.records) == 1
@@ -201,27 +210,46 @@ class TestAWrongServiceKey:
 
 
 class TestAnOutage:
-    def test_fails_the_calls_beyond_the_limit_at_once(self):
-        with FaultyRealtime(faults.silent) as server:
-            client = client_of(server.url, calls_max=2, patience_s=0.1)
-            waiting = [threading.Thread(target=failure_of, args=(client,)) for _ in range(2)]
-            for thread in waiting:
-                thread.start()
-            failure_of(client)  # waits its patience out
+    def test_fails_the_calls_beyond_the_limit_at_once(self, run):
+        async def outage(client):
+            waiting = [asyncio.create_task(failure_of(client)) for _ in range(2)]
+            await until(lambda: len(server.requests) == 2)
             before = time.monotonic()
-            failure = failure_of(client)
+            failure = await failure_of(client)
             took = time.monotonic() - before
-            for thread in waiting:
-                thread.join()
-        assert failure.code is Code.REALTIME_UNAVAILABLE
+            assert [waited.code for waited in await asyncio.gather(*waiting)] == [SILENT] * 2
+            return failure, took
+
+        with FaultyRealtime(faults.silent) as server:
+            client = client_of(server.url, calls_max=2)
+            failure, took = run(outage(client))
+            assert run(failure_of(client)).code is SILENT  # there is a place again
+        assert (failure.code, failure.status) == (Code.REALTIME_UNAVAILABLE, 503)
         assert took < 0.05
 
-    def test_is_logged_once_not_once_per_call(self, caplog):
+    def test_is_logged_once_not_once_per_call(self, run, caplog):
         with faults.refused() as url, caplog.at_level(logging.WARNING):
             client = client_of(url)
             for _ in range(20):
-                failure_of(client)
+                run(failure_of(client))
         assert len(caplog.records) == 1
+
+
+class TestACallerWhoGoesAway:
+    def test_frees_its_place_and_closes_its_connection(self, run):
+        async def goes_away(client):
+            call = asyncio.create_task(register(client))
+            await until(lambda: server.requests)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            await until(lambda: server.ended)
+
+        with FaultyRealtime(faults.silent) as server:
+            client = client_of(server.url, calls_max=1)
+            run(goes_away(client))
+            server.fault = says(answer("200 OK", admission()))
+            assert run(register(client)).ok
 
 
 def test_the_defaults_are_those_of_the_protocol():
@@ -229,9 +257,9 @@ def test_the_defaults_are_those_of_the_protocol():
     assert client_module.TOTAL_TIMEOUT_S == 8.5
 
 
-def test_another_transport_of_httpx_serves_as_well():
+def test_another_transport_of_httpx_serves_as_well(run):
     def handler(request):
         return httpx.Response(200, content=admission())
 
     client = RealtimeClient("http://realtime", KEY, transport=httpx.MockTransport(handler))
-    assert register(client).ok
+    assert run(register(client)).ok

@@ -61,7 +61,10 @@ def test_a_connection_is_kept_only_when_the_server_keeps_it(raw):
     assert not fed(raw).keep_alive
 
 
-@pytest.mark.parametrize("cut", [b"", b"HTTP/1.1 200 OK\r\n", OK[:-1]])
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize("cut", [b"", b"HTTP/1.1 200 OK\r\n", OK[:-1], INTERIM])
 def test_an_answer_that_ends_early_is_a_broken_connection(cut):
     with pytest.raises(httpx.ReadError):
         fed(cut, b"") if cut else fed(b"")

@@ -1,126 +1,376 @@
+import asyncio
+import socket
+import struct
 import threading
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
 
 from contracts import transport as transport_module
+from contracts.connection import Connection, Origin, origin_of
+from contracts.http1 import Answer
 from contracts.limits import ANSWER_MAX_BYTES
 from contracts.transport import KeepAliveTransport
 from tests.support import faulty_realtime as faults
 from tests.support.faulty_realtime import FaultyRealtime, answer, says
+from tests.support.loops import LOOPS, until
 
 HELLO = says(answer("200 OK", b'"hello"'))
 
 
-def ask(transport, url, **extensions):
-    return transport.handle_request(httpx.Request("GET", url, extensions=extensions))
+async def ask(transport, url, **extensions):
+    return await transport.handle_async_request(httpx.Request("GET", url, extensions=extensions))
 
 
-def in_s(seconds):
-    return time.monotonic() + seconds
+async def ask_within(seconds, transport, url):
+    deadline = asyncio.get_running_loop().time() + seconds
+    return await ask(transport, url, deadline=deadline)
 
 
-def test_it_serves_httpx_clients():
-    with FaultyRealtime(HELLO) as server, httpx.Client(transport=KeepAliveTransport()) as client:
-        assert client.post(server.url, json={"a": 1}).json() == "hello"
-        assert client.get(server.url).json() == "hello"
+async def echo(reader, writer):
+    """Answers each request with its target."""
+    with suppress(asyncio.IncompleteReadError):
+        while request := await reader.readuntil(b"\r\n\r\n"):
+            writer.write(answer("200 OK", request.split(b" ")[1]))
+    writer.close()
+
+
+def resets(connection):
+    """The connection ends as one does whose process died with unread data."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def test_it_serves_httpx_clients(run):
+    async def talk(url):
+        async with httpx.AsyncClient(transport=KeepAliveTransport()) as client:
+            assert (await client.post(url, json={"a": 1})).json() == "hello"
+            assert (await client.get(url)).json() == "hello"
+
+    with FaultyRealtime(HELLO) as server:
+        run(talk(server.url))
     assert server.connections == 1
 
 
-def test_threads_share_it():
-    transport, heard = KeepAliveTransport(), []
-    with FaultyRealtime(HELLO) as server:
-
-        def ask_often():
-            heard.extend(ask(transport, server.url).read() for _ in range(50))
-
-        threads = [threading.Thread(target=ask_often) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert heard == [b'"hello"'] * 400
-    assert server.connections <= 8
-
-
-def test_what_a_server_says_out_of_turn_answers_no_later_request(monkeypatch):
-    monkeypatch.setattr(transport_module, "TRUSTED_S", 0)
-    answered, spoken = threading.Event(), threading.Event()
-
-    def speaks_again(connection, server):
-        HELLO(connection, server)
-        if server.connections == 1 and answered.wait(1):
-            connection.sendall(answer("408 Request Timeout", b""))
-            spoken.set()
-
+def test_many_may_ask_at_once_and_each_hears_its_own_answer(run):
     transport = KeepAliveTransport()
-    with FaultyRealtime(speaks_again) as server:
-        ask(transport, server.url)
-        answered.set()
-        assert spoken.wait(1)
-        assert ask(transport, server.url).status_code == 200
-    assert server.connections == 2
+
+    async def ask_often(url, name):
+        return {(await ask(transport, f"{url}/{name}")).read().decode() for _ in range(10)}
+
+    async def crowd():
+        async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            heard = await asyncio.gather(*(ask_often(url, name) for name in range(40)))
+            await transport.aclose()
+        return heard
+
+    assert run(crowd()) == [{f"/{name}"} for name in range(40)]
 
 
-@pytest.mark.parametrize("fault", [faults.silent, faults.trickling, faults.slow_headers])
-def test_the_deadline_holds_however_slowly_the_answer_comes(fault):
-    with FaultyRealtime(fault) as server:
-        before = time.monotonic()
-        with pytest.raises(httpx.ReadTimeout):
-            ask(KeepAliveTransport(), server.url, deadline=in_s(0.2))
-    assert 0.15 < time.monotonic() - before < 0.4
+def test_no_more_connections_are_kept_than_the_limit(run, monkeypatch):
+    monkeypatch.setattr(transport_module, "IDLE_MAX", 2)
+    transport = KeepAliveTransport()
+
+    async def five(url):
+        await asyncio.gather(*(ask(transport, url) for _ in range(5)))
+
+    with FaultyRealtime(HELLO) as server:
+        run(five(server.url))
+        run(five(server.url))
+    assert server.connections == 8
 
 
-def test_without_a_deadline_its_own_timeout_counts():
-    with FaultyRealtime(faults.silent) as server, pytest.raises(httpx.ReadTimeout):
-        ask(KeepAliveTransport(timeout_s=0.1), server.url)
+def test_two_loops_never_share_a_connection():
+    transport = KeepAliveTransport()
+    with FaultyRealtime(HELLO) as server:
+        for loop_factory in [*LOOPS.values(), *LOOPS.values()]:
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                for _ in range(2):
+                    assert runner.run(ask(transport, server.url)).read() == b'"hello"'
+    assert server.connections == 4
+
+
+class TestAConnectionThatLiesIdle:
+    def test_and_is_closed_by_the_server_is_not_used_again(self, run):
+        async def talk(url):
+            transport = KeepAliveTransport()
+            for n in range(1, 4):
+                await ask(transport, url)
+                assert len(server.requests) == n
+                await until(lambda: not live(transport))
+
+        with FaultyRealtime(faults.closes_after_each) as server:
+            run(talk(server.url))
+        assert server.connections == 3
+
+    def test_and_is_closed_unseen_is_replaced_at_once(self, run):
+        """The loop has no chance to hear of the close before the next request."""
+        transport = KeepAliveTransport()
+        with FaultyRealtime(faults.closes_after_each) as server:
+            for _ in range(4):
+                assert run(ask(transport, server.url)).status_code == 200
+        assert server.connections == 4
+
+    def test_and_hears_something_answers_no_later_request(self, run):
+        answered, spoken = threading.Event(), threading.Event()
+
+        def speaks_again(connection, server):
+            HELLO(connection, server)
+            if server.connections == 1 and answered.wait(1):
+                connection.sendall(answer("408 Request Timeout", b""))
+                spoken.set()
+
+        async def talk(url):
+            transport = KeepAliveTransport()
+            await ask(transport, url)
+            answered.set()
+            assert await asyncio.to_thread(spoken.wait, 1)
+            await until(lambda: not live(transport))
+            assert (await ask(transport, url)).status_code == 200
+
+        with FaultyRealtime(speaks_again) as server:
+            run(talk(server.url))
+        assert server.connections == 2
+
+    def test_is_closed_with_the_transport(self, run):
+        async def talk(url):
+            transport = KeepAliveTransport()
+            await ask(transport, url)
+            assert not server.ended
+            await transport.aclose()
+            await until(lambda: server.ended)
+
+        with FaultyRealtime(HELLO) as server:
+            run(talk(server.url))
+
+
+def live(transport):
+    """The connections that could be used again."""
+    return [each for idle in transport._idle.values() for each in idle if not each.closed]
+
+
+class TestTheDeadline:
+    @pytest.mark.parametrize("fault", [faults.silent, faults.trickling, faults.slow_headers])
+    def test_holds_however_slowly_the_answer_comes(self, run, fault):
+        with FaultyRealtime(fault) as server:
+            before = time.monotonic()
+            with pytest.raises(httpx.ReadTimeout):
+                run(ask_within(0.2, KeepAliveTransport(), server.url))
+        assert 0.15 < time.monotonic() - before < 0.4
+
+    def test_is_the_transports_own_when_a_request_has_none(self, run):
+        with FaultyRealtime(faults.silent) as server, pytest.raises(httpx.ReadTimeout):
+            run(ask(KeepAliveTransport(timeout_s=0.1), server.url))
+
+    def test_is_not_prolonged_by_a_slow_name_server(self, monkeypatch):
+        over = threading.Event()
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(5))
+
+        async def talk():
+            before = time.monotonic()
+            with pytest.raises(httpx.ConnectTimeout):
+                await ask(KeepAliveTransport(connect_timeout_s=0.1), "http://slow.example")
+            over.set()
+            return time.monotonic() - before
+
+        assert asyncio.run(talk()) < 0.3
+
+    def test_is_over_before_it_began(self, run):
+        with FaultyRealtime(HELLO) as server, pytest.raises(httpx.TimeoutException):
+            run(ask_within(-1, KeepAliveTransport(), server.url))
+        assert not server.requests
+
+
+class TestAnAnswer:
+    def test_is_read_up_to_the_limit_and_no_further(self, run):
+        with FaultyRealtime(faults.ten_megabytes) as server:
+            before = time.monotonic()
+            with pytest.raises(httpx.RemoteProtocolError, match="too large"):
+                run(ask(KeepAliveTransport(), server.url))
+        assert time.monotonic() - before < 1
+
+    def test_that_redirects_is_one_like_any_other(self, run):
+        with FaultyRealtime(faults.GARBAGE["302"]) as server:
+            assert run(ask(KeepAliveTransport(), server.url)).status_code == 302
+        assert len(server.requests) == 1
+
+    def test_without_a_length_ends_with_its_connection(self, run):
+        def says_and_closes(connection, server):
+            connection.sendall(b'HTTP/1.1 200 OK\r\n\r\n"hel')
+            connection.sendall(b'lo"')
+            connection.shutdown(socket.SHUT_WR)
+
+        transport = KeepAliveTransport()
+        with FaultyRealtime(says_and_closes) as server:
+            for _ in range(2):
+                assert run(ask(transport, server.url)).read() == b'"hello"'
+        assert server.connections == 2
+
+    @pytest.mark.parametrize(
+        "half",
+        [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nhalf",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+            b"HTTP/1.1 200 OK\r\nhalf: a-head",
+            b"HTTP/1.1 100 Continue\r\n\r\n",
+            b"",
+        ],
+    )
+    @pytest.mark.parametrize("end", [lambda connection: connection.shutdown(2), resets])
+    def test_that_breaks_off_is_none(self, run, half, end):
+        def breaks_off(connection, server):
+            connection.sendall(half)
+            end(connection)
+
+        with FaultyRealtime(breaks_off) as server, pytest.raises(httpx.ReadError):
+            run(ask(KeepAliveTransport(), server.url))
+
+    def test_followed_by_a_close_is_whole_and_its_connection_not_kept(self, run):
+        transport = KeepAliveTransport()
+        with FaultyRealtime(says(answer("200 OK", b"1", "text/plain\r\nconnection: close"))) as one:
+            for _ in range(2):
+                assert run(ask(transport, one.url)).read() == b"1"
+        assert one.connections == 2
+
+
+class TestACallerWhoGoesAway:
+    def test_leaves_no_connection_behind(self, run):
+        async def talk(url):
+            transport = KeepAliveTransport()
+            call = asyncio.create_task(ask(transport, url))
+            await until(lambda: server.requests)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            await until(lambda: server.ended)
+
+        with FaultyRealtime(faults.silent) as server:
+            run(talk(server.url))
+
+    def test_while_it_connects_leaves_none_either(self, run, certificate):
+        """A server that never says its half of the handshake."""
+
+        async def talk(url):
+            call = asyncio.create_task(ask(KeepAliveTransport(tls=certificate.client), url))
+            await until(lambda: server.requests)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            await until(lambda: server.ended)
+
+        with FaultyRealtime(faults.silent) as server:
+            run(talk(server.url.replace("http:", "https:")))
+
+
+class TestAConnectionThatIsGoneBeforeItsFirstRequest:
+    @pytest.mark.parametrize("end", [socket.socket.close, resets])
+    def test_says_so_instead_of_waiting(self, run, end):
+        async def talk(listener):
+            connection = await opened(listener)
+            end(listener.accept()[0])
+            await until(lambda: connection.closed)
+            with pytest.raises(httpx.ReadError):
+                await exchange(connection)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            run(talk(listener))
+
+    def test_also_when_it_was_closed_here(self, run):
+        async def talk(listener):
+            connection = await opened(listener)
+            for _ in range(2):
+                connection.close()
+            with pytest.raises(httpx.ReadError):
+                await exchange(connection)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            run(talk(listener))
+
+
+async def opened(listener):
+    origin = Origin("http", *listener.getsockname())
+    return await Connection.open(origin, 1, transport_module.ssl.create_default_context())
+
+
+async def exchange(connection):
+    await connection.exchange(b"GET / HTTP/1.1\r\n\r\n", Answer(100), connection.loop.time() + 5)
+
+
+class TestWhereItConnectsTo:
+    @pytest.mark.parametrize(
+        ("url", "origin"),
+        [
+            ("http://h", ("http", "h", 80)),
+            ("https://h/path?query", ("https", "h", 443)),
+            ("http://[::1]:1999/", ("http", "::1", 1999)),
+            ("http://bücher.example", ("http", "xn--bcher-kva.example", 80)),
+        ],
+    )
+    def test_is_in_the_url(self, url, origin):
+        assert origin_of(httpx.URL(url)) == origin
+
+    def test_may_be_an_ipv6_address(self, run):
+        try:
+            listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+        with FaultyRealtime(HELLO, listener=listener) as server:
+            assert run(ask(KeepAliveTransport(), server.url)).read() == b'"hello"'
+
+    @pytest.mark.parametrize("name", ["x" * 64, "nobody"])
+    def test_must_exist(self, run, name):
+        with pytest.raises(httpx.ConnectError):
+            run(ask(KeepAliveTransport(), f"http://{name}.invalid"))
+
+    def test_must_listen(self, run):
+        with faults.refused() as url, pytest.raises(httpx.ConnectError):
+            run(ask(KeepAliveTransport(), url))
+
+
+class TestOverTls:
+    def test_it_speaks_to_whom_it_trusts(self, run, certificate):
+        with FaultyRealtime(HELLO, tls=certificate.server) as server:
+            transport = KeepAliveTransport(tls=certificate.client)
+            heard = [run(ask(transport, server.url)).read() for _ in range(3)]
+        assert heard == [b'"hello"'] * 3
+        assert server.connections == 1
+
+    def test_and_to_nobody_else(self, run, certificate):
+        transport = KeepAliveTransport()
+        with (
+            FaultyRealtime(HELLO, tls=certificate.server) as server,
+            pytest.raises(httpx.ConnectError),
+        ):
+            run(ask(transport, server.url))
+        assert not server.requests
+
+    def test_and_waits_for_no_handshake_longer_than_for_a_connection(self, run):
+        with FaultyRealtime(faults.silent) as server:
+            url = server.url.replace("http:", "https:")
+            before = time.monotonic()
+            with pytest.raises(httpx.ConnectTimeout):
+                run(ask(KeepAliveTransport(connect_timeout_s=0.1), url))
+        assert time.monotonic() - before < 0.3
+
+    def test_the_deadline_holds_as_well(self, run, certificate):
+        with FaultyRealtime(faults.trickling, tls=certificate.server) as server:
+            before = time.monotonic()
+            with pytest.raises(httpx.ReadTimeout):
+                run(ask_within(0.3, KeepAliveTransport(tls=certificate.client), server.url))
+        assert time.monotonic() - before < 0.6
+
+    def test_a_connection_closed_by_the_server_is_replaced(self, run, certificate):
+        with FaultyRealtime(faults.closes_after_each, tls=certificate.server) as server:
+            transport = KeepAliveTransport(tls=certificate.client)
+            for _ in range(3):
+                assert run(ask(transport, server.url)).status_code == 200
+        assert server.connections == 3
 
 
 def test_the_defaults_are_those_of_the_protocol():
     assert transport_module.TIMEOUT_S == 4.0
     assert transport_module.CONNECT_TIMEOUT_S == 0.5
     assert ANSWER_MAX_BYTES == 64 * 1024
-
-
-def test_no_more_is_read_than_the_limit():
-    with FaultyRealtime(faults.ten_megabytes) as server:
-        before = time.monotonic()
-        with pytest.raises(httpx.RemoteProtocolError, match="too large"):
-            ask(KeepAliveTransport(), server.url)
-    assert time.monotonic() - before < 1
-
-
-def test_a_name_that_nobody_has_cannot_be_connected_to():
-    with pytest.raises(httpx.ConnectError):
-        ask(KeepAliveTransport(), f"http://{'x' * 64}.invalid")
-
-
-def test_a_redirect_is_an_answer_like_any_other():
-    with FaultyRealtime(faults.GARBAGE["302"]) as server:
-        assert ask(KeepAliveTransport(), server.url).status_code == 302
-    assert len(server.requests) == 1
-
-
-class TestOverTls:
-    def test_it_speaks_to_whom_it_trusts(self, certificate):
-        with FaultyRealtime(HELLO, tls=certificate.server) as server:
-            transport = KeepAliveTransport(tls=certificate.client)
-            assert [ask(transport, server.url).read() for _ in range(3)] == [b'"hello"'] * 3
-        assert server.connections == 1
-
-    def test_and_to_nobody_else(self, certificate):
-        transport = KeepAliveTransport()
-        with (
-            FaultyRealtime(HELLO, tls=certificate.server) as server,
-            pytest.raises(httpx.ConnectError),
-        ):
-            ask(transport, server.url)
-        assert not server.requests
-
-    def test_the_deadline_holds_as_well(self, certificate):
-        with FaultyRealtime(faults.trickling, tls=certificate.server) as server:
-            before = time.monotonic()
-            with pytest.raises(httpx.ReadTimeout):
-                ask(KeepAliveTransport(tls=certificate.client), server.url, deadline=in_s(0.3))
-        assert time.monotonic() - before < 0.6

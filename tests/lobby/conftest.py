@@ -1,12 +1,12 @@
 import httpx
 import pytest
 from django.apps import apps
-from django.core.wsgi import get_wsgi_application
 
 from contracts.client import RealtimeClient
+from lobby.asgi import LobbyApplication
 from lobby.service import Lobby
 from lobby.wiring import Wiring
-from lobby.wsgi import LobbyApplication
+from tests.support.browser import AsgiTransport
 from tests.support.realtime_double import RealtimeDouble
 
 PUBLIC_URL = "https://rt.example/"
@@ -33,6 +33,6 @@ def limits():
 def browser(lobby, limits, monkeypatch):
     """An HTTP client of the whole lobby. Outside tests marked for it, a query is an error."""
     monkeypatch.setitem(apps.get_app_config("lobby").__dict__, "wiring", Wiring(lobby, limits))
-    transport = httpx.WSGITransport(LobbyApplication(get_wsgi_application()))
+    transport = AsgiTransport(LobbyApplication())
     with httpx.Client(transport=transport, base_url="http://localhost") as client:
         yield client

@@ -1,6 +1,6 @@
 import pytest
 
-from lobby.wsgi import LobbyApplication
+from lobby.asgi import LobbyApplication
 
 PAGE = "http://localhost:3000"  # allowed in development
 
@@ -52,4 +52,4 @@ def test_cookies_play_no_part(browser):
 
 def test_the_list_comes_from_the_settings(settings):
     assert PAGE in settings.GREENROOM.allowed_origins
-    assert LobbyApplication(None)._origins == frozenset(settings.GREENROOM.allowed_origins)
+    assert LobbyApplication()._origins == frozenset(settings.GREENROOM.allowed_origins)

@@ -70,9 +70,17 @@ class TestABug:
 
 
 @pytest.mark.django_db
-def test_a_request_that_django_itself_refuses(browser, settings):
+def test_a_host_that_django_does_not_know(browser, settings):
     settings.ALLOWED_HOSTS = ["lobby.example"]
     response = browser.get("/admin/")
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == Code.BAD_REQUEST
+    assert "ALLOWED_HOSTS" in response.json()["error"]["message"]
+
+
+@pytest.mark.django_db
+def test_any_other_request_that_django_itself_refuses(browser):
+    response = browser.get("/admin/login/?" + "&".join(f"{number}=" for number in range(1001)))
     assert response.status_code == 400
     assert response.json()["error"]["code"] == Code.BAD_REQUEST
 

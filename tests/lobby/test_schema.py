@@ -4,10 +4,13 @@ from drf_spectacular.validation import validate_schema
 
 from contracts.errors import Code
 
+pytestmark = pytest.mark.django_db  # a page of Django's, which looks after its connections
+
 
 @pytest.fixture
-def document(browser):
-    response = browser.get("/api/schema", params={"format": "json"})
+def document(browser, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        response = browser.get("/api/schema", params={"format": "json"})
     assert response.status_code == 200
     return response.json()
 

@@ -22,14 +22,12 @@ def test_everything_comes_from_the_environment(settings):
         service_keys=("newer-key", "older-key"),
         realtime_try_timeout_s=0.1,
         realtime_total_timeout_s=0.2,
+        realtime_connect_timeout_s=0.05,
+        realtime_calls_max=7,
     )
     lobby = wiring.wire(environment).lobby
     assert isinstance(lobby.client, RealtimeClient)
     assert (b"Authorization", b"Bearer newer-key") in lobby.client._headers["POST"]
     assert (lobby.client._try_timeout_s, lobby.client._total_timeout_s) == (0.1, 0.2)
-
-
-def test_some_threads_are_left_for_health_checks():
-    assert wiring.calls_max(256) == 240
-    assert wiring.calls_max(4) == 2
-    assert wiring.calls_max(1) == 1
+    assert lobby.client._transport._connect_timeout_s == 0.05
+    assert lobby.client._calls_max == 7

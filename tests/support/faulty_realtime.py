@@ -20,16 +20,18 @@ class FaultyRealtime:
         self,
         fault: Callable[[socket.socket, FaultyRealtime], None],
         tls: ssl.SSLContext | None = None,
+        listener: socket.socket | None = None,
     ) -> None:
         self.fault = fault
         self._tls = tls
         self.requests: list[bytes] = []
-        self.connections = 0
+        self.connections = self.ended = 0
         self.closing = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listener or socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = []
         scheme = "https" if tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
+        host, port, *_ = self._listener.getsockname()
+        self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def __enter__(self) -> FaultyRealtime:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -61,6 +63,7 @@ class FaultyRealtime:
                 self.fault(connection, self)
         except OSError:
             pass
+        self.ended += 1
 
 
 def answer(status: str, body: bytes, content_type: str = "application/json") -> bytes:
@@ -95,7 +98,6 @@ def says(raw: bytes) -> Callable[[socket.socket, FaultyRealtime], None]:
 
 def silent(connection: socket.socket, server: FaultyRealtime) -> None:
     """Reads, and never says a word."""
-    server.closing.wait()
 
 
 def _trickle(connection: socket.socket, server: FaultyRealtime, raw: bytes) -> None:

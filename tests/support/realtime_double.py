@@ -23,7 +23,7 @@ class Asked(NamedTuple):
         return self.path.split("/")[3]
 
 
-class RealtimeDouble(httpx.BaseTransport):
+class RealtimeDouble(httpx.AsyncBaseTransport):
     """Takes the place of the network below the lobby's client."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class RealtimeDouble(httpx.BaseTransport):
         """Its next answers are none: the transport raises `failure`."""
         self._next.extend([failure] * times)
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         asked = Asked(
             request.method,
             request.extensions["target"].decode(),

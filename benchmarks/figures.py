@@ -1,0 +1,81 @@
+"""From measurements to a table: medians, ratios, Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any, NamedTuple
+
+HEAD = ["", "requests/s", "create p50 / p99, ms", "join p50 / p99, ms", "CPU, us/request"]
+
+
+class Round(NamedTuple):
+    """What one round of load measured."""
+
+    requests_per_s: float
+    latencies_ms: dict[str, float]  # "create p50" …
+    cpu_us: dict[str, float]  # for each request, by what took it
+
+    @classmethod
+    def read(cls, said: dict[str, Any], spent_s: dict[str, float]) -> Round:
+        """From what the client said, and the CPU time that was spent on its requests."""
+        requests = said["requests"]
+        return cls(
+            requests_per_s=requests / said["seconds"],
+            latencies_ms={
+                f"{kind} {name.removesuffix('_ms')}": ms
+                for kind in ("create", "join")
+                for name, ms in said[kind].items()
+            },
+            cpu_us={name: spent * 1e6 / requests for name, spent in spent_s.items()},
+        )
+
+
+def row(name: str, rounds: Sequence[Round]) -> list[str]:
+    """A service's line in the table under `HEAD`."""
+    ms = medians([one.latencies_ms for one in rounds])
+    return [
+        name,
+        spread([one.requests_per_s for one in rounds]),
+        f"{ms['create p50']:.1f} / {ms['create p99']:.1f}",
+        f"{ms['join p50']:.1f} / {ms['join p99']:.1f}",
+        shares(medians([one.cpu_us for one in rounds])),
+    ]
+
+
+def ratio(rounds: Sequence[Round], others: Sequence[Round]) -> str:
+    """How many times the others' requests, round by round: what slows a round slows both."""
+    pairs = zip(rounds, others, strict=True)
+    return f"{median(one.requests_per_s / other.requests_per_s for one, other in pairs):.2f}"
+
+
+def medians(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The median of each named figure."""
+    return {name: median(one[name] for one in rounds) for name in rounds[0]}
+
+
+def spread(values: Sequence[float]) -> str:
+    """The median, and between which values it lies: `2,512 (2,480-2,540)`."""
+    return f"{median(values):,.0f} ({min(values):,.0f}-{max(values):,.0f})"
+
+
+def shares(parts: dict[str, float]) -> str:
+    """A sum and what it is made of: `389 = lobby 215 + realtime 174`."""
+    whole = {name: round(part) for name, part in parts.items() if round(part)}
+    total = str(sum(whole.values()))
+    if len(whole) < 2:
+        return total
+    return f"{total} = " + " + ".join(f"{name} {part}" for name, part in whole.items())
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown in aligned columns: names on the left, figures on the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(_line(cells, widths) for cells in (head, rule, *rows))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    name, *figures = cells
+    padded = [name.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]
+    return f"| {' | '.join(padded)} |"

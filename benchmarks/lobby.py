@@ -1,0 +1,66 @@
+"""`lobby` and `compare`: create and join through both tiers, each round on servers of its own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks import JOINS, databases, machine, node
+from benchmarks.cores import CLIENTS, SERVERS
+from benchmarks.figures import HEAD, Round, ratio, row, table
+from benchmarks.load import CLIENT_COUNT, WARM_S, load
+from benchmarks.services import SWITCHES, Service, colyseus, greenroom
+from config.serving import GARBAGE_THRESHOLDS
+from scripts.lib.bootstrap import say
+
+Rounds = dict[str, list[Round]]
+
+
+def measure(folder: Path, rounds: int, seconds: float) -> None:
+    """Greenroom on each database there is."""
+    measured = run(services(), folder, rounds, seconds)
+    print(table(HEAD, [row(name, ours) for name, ours in measured.items()]))
+
+
+def compare(folder: Path, rounds: int, seconds: float) -> None:
+    """The same beside a peer; the ratio is the median of the rounds' ratios."""
+    peer = colyseus(node.folder())
+    machine.fact("peer", node.versions())
+    measured = run([*services(), peer], folder, rounds, seconds)
+    theirs = measured[peer.name]
+    rows = [[*row(name, ours), ratio(ours, theirs)] for name, ours in measured.items()]
+    print(table([*HEAD, f"times {peer.name}"], rows))
+
+
+def services() -> list[Service]:
+    """Greenroom on every kind of database that this machine has."""
+    kinds = databases.available().items()
+    return [greenroom(f"Greenroom, {kind}", make) for kind, make in kinds]
+
+
+def run(services: list[Service], folder: Path, rounds: int, seconds: float) -> Rounds:
+    """Every service once a round: what changes on the machine meanwhile changes for all."""
+    describe(rounds, seconds)
+    measured: Rounds = defaultdict(list)
+    for number in range(1, rounds + 1):
+        for service in services:
+            with service.start(folder) as running:
+                one = load(running, service.workload, seconds)
+            measured[service.name].append(one)
+            say(f"round {number}, {service.name}: {one.requests_per_s:,.0f} requests/s")
+    return measured
+
+
+def describe(rounds: int, seconds: float) -> None:
+    switches = [f"{name}={value}" for name, value in SWITCHES.items()]
+    machine.fact(
+        "switches",
+        f"{', '.join(switches)}; both tiers: SCHED_BATCH, gc thresholds "
+        f"{GARBAGE_THRESHOLDS}; all else as it comes",
+    )
+    machine.fact("cores", f"services on {SERVERS}, client on {CLIENTS}, PostgreSQL on any")
+    machine.fact(
+        "work",
+        f"{CLIENT_COUNT} clients, each: create a room, join it {JOINS} times, again; "
+        f"medians of {rounds} rounds of {seconds:g} s after {WARM_S:g} s\n",
+    )
