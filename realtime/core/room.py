@@ -143,10 +143,12 @@ class Room:
     def release(self, player: Player, code: Close = Close.NORMAL) -> None:
         """Let a player go for good: seat and name are free, the token opens nothing."""
         self.roster.release(player)
-        self.close(player, code)
-        self.party.on_leave(self, player)
-        if host := self.roster.elect(self.connected - {player.player_id}):
-            self.party.on_host(self, host)
+        self._part(player, code)
+
+    def retire(self, player: Player, code: Close = Close.NORMAL) -> None:
+        """Let a player go who stays listed: name and seat stay taken, the token opens nothing."""
+        self.roster.retire(player)
+        self._part(player, code)
 
     def views(self, *, seq: int | UnsetType = UNSET) -> ToEach:
         """The room as each connected player may see it now; the shared part is encoded once."""
@@ -160,6 +162,12 @@ class Room:
         shared: Mapping[str, object] = self.party.view(self)
         view = frames.View(self.party.snapshot_type, shared, request_id=self.request_id)
         return view.frame(self.party.own_view(self, player))
+
+    def _part(self, player: Player, code: Close) -> None:
+        self.close(player, code)
+        self.party.on_leave(self, player)
+        if host := self.roster.elect(self.connected - {player.player_id}):
+            self.party.on_host(self, host)
 
     def _next_seq(self) -> int:
         self.document.seq += 1

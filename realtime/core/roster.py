@@ -27,6 +27,7 @@ class Player(Struct, frozen=True):
     joined_at: float  # seconds since the epoch
     seat: int | None = None  # under the cap; spectators and bots have none
     arrived: bool = False  # whether a connection ever joined
+    retired: bool = False  # has left a match: still listed, but the token opens nothing
 
 
 class Roster(Struct):
@@ -42,19 +43,27 @@ class Roster(Struct):
     def find(self, token_hash: str) -> Player | None:
         """The player this token belongs to."""
         for player in self.players.values():
-            if player.token_hash == token_hash:
+            if player.token_hash == token_hash and not player.retired:
                 return player
         return None
+
+    def member(self, player_id: str) -> Player | None:
+        """The player of this id, who is still part of the room."""
+        player = self.players.get(player_id)
+        return None if player is None or player.retired else player
 
     def is_host(self, player: Player) -> bool:
         """Whether this player is the host."""
         return self.host == player.player_id
 
     def recognise(self, ask: Register) -> Player | None:
-        """The member who asks again. Raises IDEMPOTENCY_KEY_REUSED when it asks something else."""
+        """The member who asks again. Raises IDEMPOTENCY_KEY_REUSED when it asks something else,
+        and MATCH_ALREADY_STARTED when it has left the match under way."""
         known = self.players.get(ask.player_id)
         if known and known.fingerprint != ask.fingerprint:
             raise RoomError(Code.IDEMPOTENCY_KEY_REUSED)
+        if known and known.retired:
+            raise RoomError(Code.MATCH_ALREADY_STARTED)
         return known
 
     def found(self, ask: Register, now: float) -> Player:
@@ -88,18 +97,25 @@ class Roster(Struct):
         if self.is_host(player):
             self.host = None
 
+    def retire(self, player: Player) -> None:
+        """Let the player go, but keep name and seat until the match is over."""
+        self._put(msgspec.structs.replace(player, retired=True))
+        if self.is_host(player):
+            self.host = None
+
     def elect(self, connected: AbstractSet[str]) -> Player | None:
         """Fill a vacant host's place: the connected player who joined first, else nobody."""
         if self.host is not None:
             return None
         for player in self.players.values():
-            if player.role == "player" and player.player_id in connected:
+            there = player.player_id in connected and not player.retired
+            if player.role == "player" and there:
                 self.host = player.player_id
                 return player
         return None
 
     def _seat(self, ask: Register, now: float) -> Player:
-        if self.find(ask.token_hash):
+        if any(player.token_hash == ask.token_hash for player in self.players.values()):
             raise bad_request("playerToken", "Another player of this room has this token")
         return self._put(
             Player(

@@ -56,7 +56,7 @@ def connect(room: Room, ask: Connect) -> None:
 
 def receive(room: Room, ask: Receive) -> None:
     """Hand a member's message to the party's handler."""
-    player = room.roster.players.get(ask.player_id)
+    player = room.roster.member(ask.player_id)
     if player is None:
         raise RoomError(Code.UNAUTHORIZED, "You are not a member of this room any more")
     message = room.party.message_of(ask.type)

@@ -135,6 +135,15 @@ class Leet99(Party):
         self._say(room, "Match started! Good luck!")
         self._log(room, "Match started")
 
+    @message("LEAVE_ROOM")
+    def leave(self, room: Room, player: Player, nothing: Empty) -> None:
+        """Who leaves a match is eliminated, and stays in its standings."""
+        if room.phase == "lobby" or player.role == "spectator":
+            room.release(player)
+            return
+        room.state.statuses[player.player_id] = "eliminated"
+        room.retire(player)
+
     def _begin(self, room: Room, participants: list[Player]) -> None:
         duration = room.settings.match_duration_sec
         match_id = f"m_{room.random.getrandbits(128):032x}"

@@ -24,6 +24,7 @@ class MatchRoom(RuleBasedStateMachine):
     def nobody_is_here(self):
         self.room = RoomOnTrial(Leet99(), max_spectators=2)
         self.members: dict[str, tuple[str, str]] = {}  # player id: name key, role
+        self.retired: set[str] = set()  # members who left the match
         self.created = self.started = False
 
     def expected(self, player_id: str, name: str, role: str, host: bool) -> Code | None:
@@ -33,9 +34,9 @@ class MatchRoom(RuleBasedStateMachine):
         if not self.created:
             return None if host else Code.ROOM_NOT_FOUND
         if player_id in self.members:
-            return (
-                None if self.asked[player_id] == (name, role, host) else Code.IDEMPOTENCY_KEY_REUSED
-            )
+            if self.asked[player_id] != (name, role, host):
+                return Code.IDEMPOTENCY_KEY_REUSED
+            return Code.MATCH_ALREADY_STARTED if player_id in self.retired else None
         if host:
             return Code.ROOM_ALREADY_EXISTS
         if role == "player" and self.started:
@@ -73,7 +74,7 @@ class MatchRoom(RuleBasedStateMachine):
     @rule(number=st.integers(0, 7))
     def connect(self, number):
         outcome = self.room.connect(str(number), f"t_{number}")
-        known = f"p_{number}" in self.members
+        known = f"p_{number}" in self.members.keys() - self.retired
         expected = None if known else Code.UNAUTHORIZED if self.created else Code.ROOM_NOT_FOUND
         assert outcome.code == expected
 
@@ -84,10 +85,14 @@ class MatchRoom(RuleBasedStateMachine):
     @precondition(lambda self: self.created)
     @rule(number=st.integers(0, 7))
     def leave(self, number):
-        outcome = self.room.receive(str(number), "LEAVE_ROOM")
-        known = self.members.pop(f"p_{number}", None)
-        assert outcome.ok == (known is not None)
+        player_id = f"p_{number}"
+        known = player_id in self.members and player_id not in self.retired
+        assert self.room.receive(str(number), "LEAVE_ROOM").ok == known
         self.room.disconnect(str(number))
+        if known and self.started and self.members[player_id][1] == "player":
+            self.retired.add(player_id)
+        elif known:
+            del self.members[player_id]
 
     @precondition(lambda self: self.created)
     @rule(number=st.integers(0, 7))
@@ -105,7 +110,7 @@ class MatchRoom(RuleBasedStateMachine):
         before = self.room.version
         outcome = self.room.receive(str(number), "SEND_CHAT", {"text": "hello"})
         assert self.room.version == before + outcome.ok
-        if f"p_{number}" not in self.members:
+        if f"p_{number}" not in self.members.keys() - self.retired:
             assert outcome.code == Code.UNAUTHORIZED
         elif self.started:
             assert outcome.code == Code.FORBIDDEN
@@ -146,7 +151,8 @@ class MatchRoom(RuleBasedStateMachine):
             return
         host = self.room.host
         assert host is None or self.members[host][1] == "player"
-        there = self.room.connected & {
+        assert host not in self.retired
+        there = (self.room.connected - self.retired) & {
             player for player, (_, role) in self.members.items() if role == "player"
         }
         assert host is not None or not there

@@ -143,6 +143,33 @@ def test_leaving_closes_the_sockets_and_is_told(room):
     assert room.names == ["alice"]
 
 
+def test_who_leaves_a_match_is_eliminated_and_keeps_the_name_until_it_is_over(room):
+    room.receive("alice", "START_MATCH")
+    room.receive("bob", "LEAVE_ROOM")
+    assert room.closed == {"p_bob": 1000}
+    assert room.broadcasts[0][1]["player"]["status"] == "eliminated"
+    assert room.names == ["alice", "bob"]
+    assert room.connect("bob").code == Code.UNAUTHORIZED
+    assert room.receive("bob", "SEND_CHAT", {"text": "hi"}).code == Code.UNAUTHORIZED
+    taken = room.register("bob", role="spectator", player_id="p9", token="t9")
+    assert taken.code == Code.USERNAME_TAKEN
+    assert room.register("bob").code == Code.MATCH_ALREADY_STARTED
+
+
+def test_a_spectator_leaves_a_match_for_good(room):
+    room.receive("alice", "START_MATCH")
+    room.register("watcher", role="spectator")
+    room.connect("watcher")
+    room.receive("watcher", "LEAVE_ROOM")
+    assert room.names == ["alice", "bob"]
+
+
+def test_a_host_who_leaves_a_match_hands_over(room):
+    room.receive("alice", "START_MATCH")
+    room.receive("alice", "LEAVE_ROOM")
+    assert room.host == "p_bob"
+
+
 def test_a_leaving_host_hands_over_to_who_joined_first(room):
     room.register("carl")
     room.connect("carl")
