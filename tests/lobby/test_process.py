@@ -151,7 +151,7 @@ def test_with_200_joins_waiting_for_a_silent_service_it_is_healthy(process, real
     took, waited, statuses = asyncio.run(crowd())
     assert waited == WAITING
     assert statuses == {504: WAITING}
-    print(sorted(took)[-4:]); assert sorted(took)[-2] < HEALTHY_WITHIN_S  # this machine may be busy once
+    assert sorted(took)[-2] < HEALTHY_WITHIN_S  # this machine may be busy once
 
 
 def test_slow_bodies_hold_nobody_up(lobby, realtime):
