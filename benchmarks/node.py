@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 from benchmarks.load import NoFigures
 
-PACKAGES = ("@colyseus/core", "@colyseus/ws-transport")
+PACKAGES = ("@colyseus/core", "@colyseus/ws-transport", "express")
 
 
 def folder() -> Path:
-    """What BENCH_NODE names. Raises NoFigures when the packages are not in it."""
+    """What BENCH_NODE names. Raises NoFigures when Node.js or one of the packages is missing."""
     found = Path(os.environ.get("BENCH_NODE", ""))
+    if not shutil.which("node"):
+        raise NoFigures("there is no node, and the peer runs on it.")
     if not all((found / "node_modules" / package).exists() for package in PACKAGES):
         raise NoFigures(
-            f"BENCH_NODE must name a folder with {' and '.join(PACKAGES)} in its node_modules; "
+            f"BENCH_NODE must name a folder with {', '.join(PACKAGES)} in its node_modules; "
             "benchmarks/README.md says how to make one."
         )
     return found.resolve()

@@ -98,12 +98,6 @@ def postgresql(database: Database) -> dict[str, Any]:
 
 
 DATABASES = {"default": postgresql(GREENROOM.database) if GREENROOM.database else sqlite()}
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
-    },
-}
 CHANNEL_LAYERS = {
     "default": (
         {
@@ -161,7 +155,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
 }
 
 LOGGING = {

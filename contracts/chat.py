@@ -28,15 +28,6 @@ class ChatSignal(Struct, frozen=True):
     data: msgspec.Raw
 
 
-class ChatMember(Struct, frozen=True, rename="camel"):
-    """A member as everybody sees it."""
-
-    player_id: str
-    username: str
-    role: str
-    is_host: bool
-
-
 class ChatSaid(Struct, frozen=True, rename="camel"):
     """chat.said: a line and who said it when."""
 

@@ -7,7 +7,6 @@ whatever leaves its outcome unknown is asked once more before the caller hears o
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import NamedTuple
 
 import httpx
@@ -18,17 +17,11 @@ from contracts.complaints import Complaints
 from contracts.errors import Code, RoomError
 from contracts.http import RegisterReply, RegisterRequest, RoomState
 from contracts.paths import register_path, state_path
-from contracts.transport import KeepAliveTransport
 
-TRY_TIMEOUT_S = 4.0
-TOTAL_TIMEOUT_S = 8.5
 RETRY_IN_S = 0.05  # with less time left, a second try could not end well
 PING_TIMEOUT_S = 1.0
 JSON = (b"Content-Type", b"application/json")
-CALLS_MAX = 1000  # under way at once; one more is refused with REALTIME_UNAVAILABLE
 _SILENCE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
-
-logger = logging.getLogger(__name__)
 
 
 class Call(NamedTuple):
@@ -54,18 +47,18 @@ class RealtimeClient:
         url: str,
         service_key: str,
         *,
-        transport: httpx.AsyncBaseTransport | None = None,
-        try_timeout_s: float = TRY_TIMEOUT_S,
-        total_timeout_s: float = TOTAL_TIMEOUT_S,
-        calls_max: int = CALLS_MAX,
+        transport: httpx.AsyncBaseTransport,
+        try_timeout_s: float,
+        total_timeout_s: float,
+        calls_max: int,
     ) -> None:
         self._url = httpx.URL(url)
-        self._transport = transport or KeepAliveTransport()
+        self._transport = transport
         self._try_timeout_s = try_timeout_s
         self._total_timeout_s = total_timeout_s
         self._calls_max = calls_max
         self._calls = 0  # under way
-        self._complaints = Complaints(logger)
+        self._complaints = Complaints("calls to the realtime service")
         self._base_path = self._url.path.rstrip("/")
         secret = (b"Authorization", b"Bearer " + service_key.encode())
         host = (b"Host", self._url.netloc)

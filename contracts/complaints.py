@@ -8,12 +8,15 @@ from collections.abc import Callable
 
 INTERVAL_S = 10.0
 
+logger = logging.getLogger(__name__)
+
 
 class Complaints:
     """Logs the first failure at once, and then one line per `INTERVAL_S` with the newest."""
 
-    def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
-        self._logger = logger
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`what` failed, in the plural: `calls to the realtime service`."""
+        self._what = what
         self._clock = clock
         self._quiet_until = 0.0
         self._unsaid = 0
@@ -25,4 +28,4 @@ class Complaints:
             return
         count, self._unsaid = self._unsaid, 0
         self._quiet_until = self._clock() + INTERVAL_S
-        self._logger.error("%d failed calls to the realtime service, the last: %s", count, reason)
+        logger.error("%d failed %s, the last: %s", count, self._what, reason)

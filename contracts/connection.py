@@ -25,7 +25,7 @@ def origin_of(url: httpx.URL) -> Origin:
     return Origin(url.scheme, url.raw_host.decode(), port)
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """A connection that carries one exchange at a time."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
 
     @classmethod
-    async def open(cls, origin: Origin, timeout_s: float, tls: ssl.SSLContext) -> Connection:
+    async def open(cls, origin: Origin, timeout_s: float, tls: ssl.SSLContext) -> HttpConnection:
         """Connect, and for https agree on keys. Raises ConnectError or ConnectTimeout."""
         context = tls if origin.scheme == "https" else None
         try:

@@ -8,7 +8,7 @@ import httpx
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 
-def wire(request: httpx.Request) -> bytes:
+def request_bytes(request: httpx.Request) -> bytes:
     """The whole request, so that one `send` is enough."""
     target: bytes = request.extensions.get("target") or request.url.raw_path
     head = [b"%b %b HTTP/1.1" % (request.method.encode(), target)]

@@ -6,7 +6,6 @@ CHAT_KEPT = 100  # the last messages a snapshot shows
 SIGNAL_MAX_BYTES = 4 * 1024  # `data` of chat.signal
 JSON_DEPTH_MAX = 16
 BODY_MAX_BYTES = 16 * 1024  # public routes and register
-SERVICE_BODY_MAX_BYTES = 1024 * 1024  # other service-key routes
 ANSWER_MAX_BYTES = 64 * 1024  # what the lobby reads of the realtime service's answer
 FRAME_MAX_BYTES = 64 * 1024
 SOCKETS_PER_PLAYER = 8

@@ -11,7 +11,11 @@ from contracts.errors import ErrorInfo
 
 
 class Close(IntEnum):
-    """Why a socket was closed. TERMINAL ones tell the client not to come back."""
+    """Why a socket was closed.
+
+    After UNAUTHENTICATED, FORBIDDEN, ROOM_NOT_FOUND, REJECTED, REPLACED and REMOVED a client should
+    not come back by itself.
+    """
 
     NORMAL = 1000
     GOING_AWAY = 1001
@@ -32,18 +36,6 @@ class Close(IntEnum):
     REMOVED = 4010
     SLOW_CONSUMER = 4011
     SOCKET_FLOOD = 4029
-
-
-TERMINAL = frozenset(
-    {
-        Close.UNAUTHENTICATED,
-        Close.FORBIDDEN,
-        Close.ROOM_NOT_FOUND,
-        Close.REJECTED,
-        Close.REPLACED,
-        Close.REMOVED,
-    }
-)
 
 
 class Envelope(Struct, frozen=True, rename="camel"):

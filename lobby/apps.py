@@ -5,7 +5,7 @@ from functools import cached_property
 from django.apps import AppConfig
 from django.conf import settings
 
-from lobby.wiring import Wiring, wire
+from lobby.wiring import Wiring, wired
 
 
 class LobbyConfig(AppConfig):
@@ -17,7 +17,7 @@ class LobbyConfig(AppConfig):
     @cached_property
     def wiring(self) -> Wiring:
         """The client, the service and the limits."""
-        return wire(settings.GREENROOM)
+        return wired(settings.GREENROOM)
 
     def ready(self) -> None:
         """The OpenAPI extension registers itself when it is imported."""

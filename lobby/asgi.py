@@ -7,8 +7,6 @@ paths go straight to their views.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import Any
 
@@ -17,20 +15,12 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.urls import Resolver404, ResolverMatch, resolve
 
+from contracts.bodies import CallerGone, Receive, Send, read_body
 from contracts.errors import Code, RoomError
 from contracts.limits import BODY_MAX_BYTES
 from lobby import cors
 from lobby.errors import exception_handler
 from lobby.pages import Pages
-
-BODY_WITHIN_S = 10.0
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class CallerGone(Exception):
-    """The caller went away before it had said everything: there is nobody to answer."""
 
 
 class LobbyApplication:
@@ -58,7 +48,7 @@ class LobbyApplication:
         match = _view_at(scope["path"])
         if match is None:
             return await self._page(scope, receive)
-        request = _request(scope, await _read(receive, BODY_MAX_BYTES))
+        request = _request(scope, await read_body(receive, BODY_MAX_BYTES))
         response: HttpResponse | None = cors.preflight(request)
         if response is None:
             response = await match.func(request, *match.args, **match.kwargs)
@@ -67,7 +57,7 @@ class LobbyApplication:
 
     async def _page(self, scope: dict[str, Any], receive: Receive) -> HttpResponse:
         limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        body = await _read(receive, limit)
+        body = await read_body(receive, limit)
         if len(body) > limit:
             raise RoomError(Code.PAYLOAD_TOO_LARGE)
         return await self._pages.answer(_request(scope, body))
@@ -78,25 +68,6 @@ def _view_at(path: str) -> ResolverMatch | None:
         return resolve(path, "lobby.api_urls")
     except Resolver404:
         return None
-
-
-async def _read(receive: Receive, limit: int) -> bytes:
-    """The body, or as much of it as shows that it exceeds the limit.
-
-    Raises CallerGone, and BAD_REQUEST when it takes too long.
-    """
-    body, more = b"", True
-    try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            while more and len(body) <= limit:
-                event = await receive()
-                if event["type"] == "http.disconnect":
-                    raise CallerGone
-                body += event.get("body", b"")
-                more = event.get("more_body", False)
-    except TimeoutError:
-        raise RoomError(Code.BAD_REQUEST, "The body did not come in time") from None
-    return body
 
 
 def _request(scope: dict[str, Any], body: bytes) -> ASGIRequest:

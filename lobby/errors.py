@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from typing import Any
 
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
@@ -11,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
 from contracts.errors import Code, RoomError
+from contracts.incidents import report
 from lobby.answers import refusal
 
 logger = logging.getLogger(__name__)
@@ -58,11 +58,4 @@ def _as_room_error(error: Exception) -> RoomError:
         case exceptions.APIException() if error.status_code < 500:
             return RoomError(Code.BAD_REQUEST)
         case _:
-            return _bug(error)
-
-
-def _bug(error: Exception) -> RoomError:
-    """An answer with a number under which the log has the traceback."""
-    error_id = secrets.token_hex(4)
-    logger.error("Error %s", error_id, exc_info=error)
-    return RoomError(Code.INTERNAL_ERROR, f"Something went wrong on our side (error {error_id})")
+            return report(error, "lobby")

@@ -10,6 +10,10 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from contracts.errors import Code, RoomError
+
+WAITING_MAX = 100  # pages asked for and not yet made; one more is 503
+
 
 class Pages(BaseHandler):
     """Django's middleware and views, in a thread, one request after the other.
@@ -22,10 +26,18 @@ class Pages(BaseHandler):
     def __init__(self) -> None:
         super().__init__()
         self.load_middleware()
+        self._waiting = 0
 
     async def answer(self, request: ASGIRequest) -> HttpResponse:
-        """Whatever Django has to say, errors included."""
-        return await sync_to_async(self._answer)(request)
+        """Whatever Django has to say, errors included. Raises RATE_LIMITED, as 503, when too many
+        wait already."""
+        if self._waiting >= WAITING_MAX:
+            raise RoomError(Code.RATE_LIMITED, "Too many pages are asked for, try again", status=503)
+        self._waiting += 1
+        try:
+            return await sync_to_async(self._answer)(request)
+        finally:
+            self._waiting -= 1
 
     def _answer(self, request: ASGIRequest) -> HttpResponse:
         set_script_prefix("/")

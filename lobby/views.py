@@ -30,7 +30,7 @@ class RoomsView(ApiView):
     async def post(self, request: Request) -> HttpResponse:
         """Create a room, with the caller as its host."""
         wish, key = decoded(request, CreateRoom), idempotency_key(request)
-        return private(await wiring.current().lobby.create(wish, key), status=201)
+        return private(await wiring.current().service.create(wish, key), status=201)
 
 
 class ExistingRoomView(ApiView):
@@ -64,7 +64,7 @@ class JoinView(ExistingRoomView):
     async def post(self, request: Request, room_id: str) -> HttpResponse:
         """Join a room as a player or a spectator."""
         wish, key = decoded(request, JoinRoom), idempotency_key(request)
-        return private(await wiring.current().lobby.join(room_id, wish, key))
+        return private(await wiring.current().service.join(room_id, wish, key))
 
 
 class RoomView(ExistingRoomView):
@@ -84,4 +84,4 @@ class RoomView(ExistingRoomView):
     async def get(self, request: Request, room_id: str) -> HttpResponse:
         """A room's phase, settings and how many are in it."""
         party = request.GET.get("party", "leet99")
-        return answer(await wiring.current().lobby.summary(room_id, party))
+        return answer(await wiring.current().service.summary(room_id, party))

@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 class Wiring:
     """What the views work with. `limits` is None when RATE_LIMITS is off."""
 
-    lobby: Lobby
+    service: Lobby
     limits: Limits | None
 
 
-def wire(environment: Environment) -> Wiring:
+def wired(environment: Environment) -> Wiring:
     """Everything as the environment says."""
     client = RealtimeClient(
         environment.realtime_url,
         environment.service_keys[0],
-        transport=KeepAliveTransport(connect_timeout_s=environment.realtime_connect_timeout_s),
+        transport=KeepAliveTransport(environment.realtime_connect_timeout_s),
         try_timeout_s=environment.realtime_try_timeout_s,
         total_timeout_s=environment.realtime_total_timeout_s,
         calls_max=environment.realtime_calls_max,
     )
-    lobby = Lobby(client, environment.realtime_public_url, environment.secret_key)
-    return Wiring(lobby, Limits() if environment.rate_limits else None)
+    service = Lobby(client, environment.realtime_public_url, environment.secret_key)
+    return Wiring(service, Limits() if environment.rate_limits else None)
 
 
 def current() -> Wiring:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import re_path
 
+from contracts.bodies import Receive, Send
 from realtime.consumers import RoomConsumer
+from realtime.engine.store import StorageUnavailable
 from realtime.http import http_application
 from realtime.runtime import runtime
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 async def sockets(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Foreign pages, and strangers above the bound, are refused at the handshake."""
-    serving = await runtime()
+    try:
+        serving = await runtime()
+    except StorageUnavailable:
+        await refuse(scope, send, 503)
+        return
     headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
     if not serving.origins.allow(headers.get(b"origin"), headers.get(b"host", "")):
         await refuse(scope, send, 403)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.consumer import AsyncConsumer
 from msgspec import UNSET, UnsetType
 
 from contracts import jsonio
+from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
+from contracts.incidents import report
 from contracts.limits import FRAME_MAX_BYTES
 from contracts.paths import canonical_room_id, is_id
 from contracts.sockets import Close, Envelope, ErrorFrame, JoinRoomMessage
 from realtime.auth import token_hash
-from realtime.core.commands import Connect, Receive
+from realtime.core import commands
 from realtime.core.messages import read_payload
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection
@@ -42,20 +43,17 @@ class RoomConsumer(AsyncConsumer):
     own would spend a task on each event, and a hop to a shared thread.
     """
 
-    async def __call__(
-        self,
-        scope: dict[str, Any],
-        receive: Callable[[], Awaitable[dict[str, Any]]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
-    ) -> None:
-        """Serve the socket until it is gone."""
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve the socket until it is gone, however that comes."""
         self.scope, self.base_send = scope, send
         self.runtime: Runtime = await runtime()
-        event = await receive()
-        while event["type"] != "websocket.disconnect":
-            await self.dispatch(event)
-            event = await receive()
-        await self.dispatch(event)
+        self._prepare()
+        try:
+            while (event := await receive())["type"] != "websocket.disconnect":
+                await self.dispatch(event)
+        finally:
+            self._forget()
+            self.outbox.abandon()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the method that is named after the event."""
@@ -63,15 +61,9 @@ class RoomConsumer(AsyncConsumer):
 
     async def websocket_connect(self, event: dict[str, Any]) -> None:
         """Accept, and give the client a moment to show its token."""
-        route = self.scope["url_route"]["kwargs"]
-        key = RoomKey(route.get("party", ""), canonical_room_id(route.get("room_id", "")))
-        limit = self.runtime.settings.socket_queue_bytes
-        self.outbox = Outbox(self.base_send, limit, on_close=self._forget)
-        self.connection = Connection(key, self.outbox)
         self.runtime.strangers.add(self)
-        self.bad_frames: list[float] = []
-        self.timer: asyncio.TimerHandle | None = None
         await self.base_send({"type": "websocket.accept"})
+        key = self.connection.key
         if key.party not in self.runtime.rooms.parties or not is_id(key.room_id):
             self._refuse_join(RoomError(Code.ROOM_NOT_FOUND), UNSET)
             return
@@ -82,15 +74,28 @@ class RoomConsumer(AsyncConsumer):
     async def websocket_receive(self, event: dict[str, Any]) -> None:
         """Read one frame. Whatever it holds, the worst it gets is an ERROR or a close."""
         text = event.get("text")
+        if self.outbox.closed:
+            return  # it was sent before our close arrived
         if text is None:
             self.outbox.close(Close.UNSUPPORTED_DATA)
-            return
-        if len(text) > FRAME_MAX_BYTES:  # where the server itself has no bound
-            self.outbox.close(Close.TOO_LARGE)
-            return
+        elif len(frame := text.encode(errors="replace")) > FRAME_MAX_BYTES:
+            self.outbox.close(Close.TOO_LARGE)  # for servers without a bound of their own
+        else:
+            await self._read(frame)
+
+    def _prepare(self) -> None:
+        route = self.scope["url_route"]["kwargs"]
+        key = RoomKey(route.get("party", ""), canonical_room_id(route.get("room_id", "")))
+        limit = self.runtime.settings.socket_queue_bytes
+        self.outbox = Outbox(self.base_send, limit, on_close=self._forget)
+        self.connection = Connection(key, self.outbox)
+        self.bad_frames: list[float] = []
+        self.timer: asyncio.TimerHandle | None = None
+
+    async def _read(self, frame: bytes) -> None:
         request_id: str | UnsetType = UNSET
         try:
-            envelope = read_envelope(text)
+            envelope = read_envelope(frame)
             request_id = envelope.request_id
             if envelope.type == JOIN_ROOM:
                 await self._join(envelope)
@@ -102,18 +107,15 @@ class RoomConsumer(AsyncConsumer):
             self._send_error(error, request_id)
             if error.code == Code.BAD_REQUEST:
                 self._count_bad_frame()
-
-    async def websocket_disconnect(self, event: dict[str, Any]) -> None:
-        """The socket is gone."""
-        self._forget()
-        self.outbox.abandon()
+        except Exception as bug:  # noqa: BLE001  a party's volatile handler may raise anything
+            self._send_error(report(bug, self.connection.key.party), request_id)
 
     async def _join(self, envelope: Envelope) -> None:
         token = read_payload(JOIN_ROOM, JoinRoomMessage, envelope.payload).player_token
         try:
             await self.runtime.rooms.ask(
                 self.connection.key,
-                Connect(token_hash(token)),
+                commands.Connect(token_hash(token)),
                 self.connection,
                 envelope.request_id,
             )
@@ -130,7 +132,7 @@ class RoomConsumer(AsyncConsumer):
             payload = read_payload(message.kind, message.payload, envelope.payload)
             message.handler(party, rooms.relay(self.connection), payload)
             return
-        command = Receive(self.connection.player_id, envelope.type, envelope.payload)
+        command = commands.Receive(self.connection.player_id, envelope.type, envelope.payload)
         rooms.tell(self.connection, command, envelope.request_id)
 
     def _refuse_join(self, error: RoomError, request_id: str | UnsetType) -> None:
@@ -139,9 +141,7 @@ class RoomConsumer(AsyncConsumer):
             self.outbox.close(JOIN_REFUSALS[error.code])
 
     def _send_error(self, error: RoomError, request_id: str | UnsetType) -> None:
-        self.outbox.send(
-            jsonio.encode(ErrorFrame(request_id=request_id, payload=error.info)).decode()
-        )
+        self.outbox.send(jsonio.encode(ErrorFrame(request_id=request_id, payload=error.info)))
 
     def _count_bad_frame(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -162,9 +162,9 @@ class RoomConsumer(AsyncConsumer):
         self.runtime.hub.drop(self.connection)
 
 
-def read_envelope(text: str) -> Envelope:
+def read_envelope(frame: bytes) -> Envelope:
     """A frame's envelope. Raises BAD_REQUEST: `Invalid JSON message`, or naming the bad field."""
     try:
-        return jsonio.decode(text.encode(), Envelope)
-    except (jsonio.MalformedJson, UnicodeEncodeError):
+        return jsonio.decode(frame, Envelope)
+    except jsonio.MalformedJson:
         raise RoomError(Code.BAD_REQUEST, "Invalid JSON message") from None

@@ -7,19 +7,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from contracts import jsonio
+from contracts.bodies import CallerGone, Receive, Send, read_body
 from contracts.errors import Code, RoomError, bad_request
 from contracts.http import Health, RegisterRequest
+from contracts.incidents import report
 from contracts.limits import BODY_MAX_BYTES
 from contracts.paths import canonical_room_id, is_id
 from contracts.usernames import clean_username
-from realtime.auth import fingerprint, token_hash
+from realtime.auth import ServiceKeys, fingerprint, token_hash
 from realtime.core.commands import Inspect, Register
 from realtime.core.rows import RoomKey
-from realtime.engine.incidents import report
-from realtime.runtime import Runtime, runtime
+from realtime.engine.rooms import Rooms
+from realtime.engine.store import StorageUnavailable
+from realtime.runtime import runtime
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 JSON = (b"content-type", b"application/json")
 
 
@@ -28,38 +29,31 @@ class Request(NamedTuple):
 
     scope: dict[str, Any]
     receive: Receive
-    runtime: Runtime
     path: dict[str, str]
 
     def header(self, name: bytes) -> bytes:
         """The header's first value, or nothing."""
         return next((value for key, value in self.scope["headers"] if key == name), b"")
 
-    @property
-    def key(self) -> RoomKey:
+    def room_in(self, rooms: Rooms) -> RoomKey:
         """The room in the path. Raises NOT_FOUND for what can be no room of any party."""
         if not is_id(self.path["room_id"]):
             raise RoomError(Code.NOT_FOUND)
-        party = self.runtime.rooms.party(self.path["party"])
+        party = rooms.party(self.path["party"])
         return RoomKey(party.slug, canonical_room_id(self.path["room_id"]))
 
-    def require_service_key(self) -> None:
+    def require_service_key(self, keys: ServiceKeys) -> None:
         """Raise UNAUTHORIZED unless the caller shows a service key."""
-        if not self.runtime.service_keys.allow(self.header(b"authorization")):
+        if not keys.allow(self.header(b"authorization")):
             raise RoomError(Code.UNAUTHORIZED, "Missing or wrong service key")
 
     async def body(self, limit_bytes: int) -> bytes:
         """The JSON body, counted as it streams in. Raises 413 and 415."""
         if self.header(b"content-type").partition(b";")[0].strip().lower() != b"application/json":
             raise RoomError(Code.UNSUPPORTED_MEDIA_TYPE)
-        body = b""
-        more = True
-        while more:
-            event = await self.receive()
-            body += event.get("body", b"")
-            more = event.get("more_body", False)
-            if len(body) > limit_bytes:
-                raise RoomError(Code.PAYLOAD_TOO_LARGE)
+        body = await read_body(self.receive, limit_bytes)
+        if len(body) > limit_bytes:
+            raise RoomError(Code.PAYLOAD_TOO_LARGE)
         return body
 
 
@@ -72,11 +66,12 @@ class Answer(NamedTuple):
 
 async def register(request: Request) -> Answer:
     """The lobby admits a player to a room, or creates the room with its host."""
-    request.require_service_key()
-    key = request.key
+    serving = await runtime()
+    request.require_service_key(serving.service_keys)
+    key = request.room_in(serving.rooms)
     ask = jsonio.decode(await request.body(BODY_MAX_BYTES), RegisterRequest)
     username = clean_username(ask.username)
-    if not request.runtime.rooms.party(key.party).offers_lobby:
+    if not serving.rooms.party(key.party).offers_lobby:
         raise bad_request("party", "This party's rooms are not created or joined through the lobby")
     command = Register(
         player_id=ask.player_id,
@@ -88,12 +83,13 @@ async def register(request: Request) -> Answer:
         settings=ask.settings,
         visibility=ask.visibility,
     )
-    return Answer(200, await request.runtime.rooms.ask(key, command))
+    return Answer(200, await serving.rooms.ask(key, command))
 
 
 async def state(request: Request) -> Answer:
     """A room's summary, for anybody who knows its id."""
-    return Answer(200, await request.runtime.rooms.ask(request.key, Inspect()))
+    rooms = (await runtime()).rooms
+    return Answer(200, await rooms.ask(request.room_in(rooms), Inspect()))
 
 
 async def healthz(request: Request) -> Answer:
@@ -103,8 +99,9 @@ async def healthz(request: Request) -> Answer:
 
 async def readyz(request: Request) -> Answer:
     """The process can do its work: storage answers, and its tables are as this code expects."""
-    checks = await request.runtime.store.check()
-    if request.runtime.draining:
+    serving = await runtime()
+    checks = await serving.store.check()
+    if serving.draining:
         checks = {**checks, "draining": "this process is shutting down"}
     ready = all(found == "ok" for found in checks.values())
     return Answer(200 if ready else 503, Health("ok" if ready else "unavailable", checks))
@@ -123,21 +120,29 @@ ROUTES: list[tuple[re.Pattern[str], str, Handler]] = [
 async def http_application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """Answer one request; every refusal is the catalogue's JSON."""
     try:
-        request, handler = await _route(scope, receive)
-        status, body = await handler(request)
-        headers: dict[str, str] = {}
+        handler, path = _route(scope)
+        status, answered = await handler(Request(scope, receive, path))
+        body, headers = jsonio.encode(answered), {}
+    except CallerGone:
+        return
     except Exception as error:  # noqa: BLE001  every failure has an answer
-        refusal = error if isinstance(error, RoomError) else report(error)
-        status, body, headers = refusal.status, refusal.body, refusal.headers
-    await _answer(send, status, jsonio.encode(body), headers)
+        refusal = _as_room_error(error)
+        status, headers, body = refusal.status, refusal.headers, jsonio.encode(refusal.body)
+    await _answer(send, status, body, headers)
 
 
-async def _route(scope: dict[str, Any], receive: Receive) -> tuple[Request, Handler]:
+def _as_room_error(error: Exception) -> RoomError:
+    if isinstance(error, StorageUnavailable):
+        return RoomError(Code.STORAGE_UNAVAILABLE)
+    return error if isinstance(error, RoomError) else report(error, "http")
+
+
+def _route(scope: dict[str, Any]) -> tuple[Handler, dict[str, str]]:
     for pattern, method, handler in ROUTES:
         if match := pattern.fullmatch(scope["path"]):
             if scope["method"] != method:
                 raise MethodNotAllowed(method)
-            return Request(scope, receive, await runtime(), match.groupdict()), handler
+            return handler, match.groupdict()
     raise RoomError(Code.NOT_FOUND)
 
 

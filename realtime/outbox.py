@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
+from contracts.bodies import Send
 from contracts.sockets import Close
 
-Event = dict[str, Any]
-Send = Callable[[Event], Awaitable[None]]
+
+class View:
+    """A snapshot on its way."""
+
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: bytes) -> None:
+        self.frame = frame
+
+
+Outgoing: TypeAlias = bytes | View | Close
 
 
 class Outbox:
@@ -20,72 +30,78 @@ class Outbox:
     """
 
     def __init__(self, send: Send, limit_bytes: int, on_close: Callable[[], None]) -> None:
+        """`on_close` is called soon after the first close, never before `close` returns."""
         self._asgi_send = send
         self._limit_bytes = limit_bytes
         self._on_close = on_close
-        self._events: deque[Event] = deque()
-        self._view: Event = {}  # the newest replaceable one in _events
+        self._waiting: deque[Outgoing] = deque()
         self._waiting_bytes = 0
-        self._closed = False
+        self._view: View | None = None  # the newest in _waiting that may be replaced
         self._task: asyncio.Task[None] | None = None
+        self.closed = False
 
-    def send(self, text: str) -> None:
+    def send(self, frame: bytes) -> None:
         """Queue one text frame."""
-        if self._waiting_bytes > self._limit_bytes and not self._closed:
-            self._events.clear()
+        if self._waiting_bytes > self._limit_bytes and not self.closed:
+            self._waiting.clear()
             self.close(Close.SLOW_CONSUMER)
-        self._waiting_bytes += len(text)
-        self._put({"type": "websocket.send", "text": text, "counted": len(text)})
+        self._waiting_bytes += len(frame)
+        self._put(frame)
 
-    def show(self, view: str, *, replaces: bool) -> None:
+    def show(self, view: bytes, *, replaces: bool) -> None:
         """Queue a snapshot; if it `replaces`, an older one that still waits is not sent."""
-        event = {"type": "websocket.send", "text": view}
+        shown = View(view)
         if replaces:
-            self._view.clear()
-            self._view = event
-        self._put(event)
+            if self._view in self._waiting:
+                self._waiting.remove(self._view)
+            self._view = shown
+        self._put(shown)
 
     def close(self, code: Close) -> None:
-        """Close after what is queued; nothing is sent after it."""
-        self._put({"type": "websocket.close", "code": int(code)})
-        if not self._closed:
-            self._closed = True
+        """Close after what is queued; nothing is sent after it, and nothing heard."""
+        self._put(code)
+        if not self.closed:
+            self.closed = True
             asyncio.get_running_loop().call_soon(self._on_close)
 
     def abandon(self) -> None:
         """The socket is gone: drop what is queued."""
-        self._closed = True
-        self._events.clear()
+        self.closed = True
+        self._waiting.clear()
         if self._task:
             self._task.cancel()
 
-    def _put(self, event: Event) -> None:
-        if self._closed:
+    def _put(self, outgoing: Outgoing) -> None:
+        if self.closed:
             return
-        self._events.append(event)
+        self._waiting.append(outgoing)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
         try:
-            while self._events:
-                event = self._events.popleft()
-                if event is self._view:
-                    self._view = {}  # under way: not to be replaced any more
-                self._waiting_bytes -= event.pop("counted", 0)
-                if event:
-                    await self._deliver(event)
+            while self._waiting:
+                await self._deliver(self._waiting.popleft())
         except Exception:  # noqa: BLE001  each server has its own
             # The server says that the peer is gone; its disconnect event follows.
-            self._closed = True
-            self._events.clear()
+            self.closed = True
+            self._waiting.clear()
         finally:
             self._task = None
 
-    async def _deliver(self, event: Event) -> None:
+    async def _deliver(self, outgoing: Outgoing) -> None:
+        if isinstance(outgoing, Close):
+            await self._say_close(outgoing)
+            return
+        if isinstance(outgoing, View):
+            frame = outgoing.frame
+        else:
+            frame = outgoing
+            self._waiting_bytes -= len(frame)
+        await self._asgi_send({"type": "websocket.send", "text": frame.decode()})
+
+    async def _say_close(self, code: Close) -> None:
         try:
-            await self._asgi_send(event)
-        except Exception:
-            if event["type"] != "websocket.close":
-                raise
-            await self._asgi_send({"type": "websocket.close"})  # Daphne refuses codes below 3000
+            await self._asgi_send({"type": "websocket.close", "code": int(code)})
+        except Exception:  # noqa: BLE001  Daphne refuses codes below 3000
+            await self._asgi_send({"type": "websocket.close"})

@@ -11,6 +11,7 @@ from random import Random
 from django.conf import settings as django_settings
 
 from config.env import Environment
+from contracts.complaints import Complaints
 from contracts.paths import is_party
 from realtime.auth import Origins, ServiceKeys
 from realtime.core.party import Party
@@ -39,6 +40,7 @@ class Runtime:
             hub=self.hub,
             clock=time.time,
             surroundings=Surroundings(Random, settings.max_spectators),
+            complaints=Complaints("commits or reads of rooms"),
             limits=Limits(
                 mailbox_size=settings.mailbox_size,
                 batch_size=settings.batch_size,

@@ -21,7 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CLIENTS_MAX = 4096, ROOM_MAX = 64, REQUEST_MAX = 8192, ANSWER_MAX = 65536, KEPT_MAX = 4000000 };
+enum { CLIENTS_MAX = 4096, ROOM_MAX = 64, REQUEST_MAX = 8192, ANSWER_MAX = 65536 };
+enum { KEPT_MAX = 4000000 }; /* latencies */
 
 typedef struct {
   int socket;

@@ -85,8 +85,12 @@ class Room:
 
     @property
     def state(self) -> Any:
-        """The party's own part, an instance of its `State`."""
+        """The party's own part, an instance of its `State`; change it, or assign another."""
         return self.document.state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self.document.state = state
 
     @property
     def settings(self) -> Any:

@@ -155,8 +155,8 @@ class Turns:
         )
 
     def _keep(self, room: Room, command: Command, seed: int) -> None:
-        before, self._connected = self._connected, room.connected
         encoded = jsonio.encode(room.document)
+        before, self._connected = self._connected, room.connected
         if encoded == self._encoded:
             return
         self._live, self._encoded = room.document, encoded

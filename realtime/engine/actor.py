@@ -11,7 +11,9 @@ from typing import NamedTuple
 from msgspec import UNSET, UnsetType
 
 from contracts import jsonio
+from contracts.complaints import Complaints
 from contracts.errors import Code, RoomError
+from contracts.incidents import report
 from contracts.sockets import ErrorFrame
 from realtime.core.commands import Command, Refresh, Register
 from realtime.core.effects import RefreshSoon, ToEach
@@ -19,22 +21,21 @@ from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.core.turns import Surroundings, Turn, Turns
 from realtime.engine.hub import Connection, Hub
-from realtime.engine.incidents import report
+from realtime.engine.refresher import Refresher
 from realtime.engine.store import Busy, StorageUnavailable, Store
 from realtime.engine.uuids import uuid7
 
 RACES = 5  # commits lost to other writers before the room is called busy
-REFRESH_BYTES_PER_S = 16 * 1024 * 1024  # large rooms are refreshed less often than small ones
 
 
 class Limits(NamedTuple):
     """The engine's numbers; every one is a setting."""
 
-    mailbox_size: int = 1024
-    batch_size: int = 64
-    commit_deadline_s: float = 2.0
-    refresh_interval_s: float = 0.25
-    room_idle_s: float = 60.0
+    mailbox_size: int
+    batch_size: int
+    commit_deadline_s: float
+    refresh_interval_s: float
+    room_idle_s: float
 
 
 class Engine(NamedTuple):
@@ -44,7 +45,8 @@ class Engine(NamedTuple):
     hub: Hub
     clock: Callable[[], float]  # seconds since the epoch
     surroundings: Surroundings
-    limits: Limits = Limits()
+    complaints: Complaints
+    limits: Limits
 
 
 class Post(NamedTuple):
@@ -69,27 +71,34 @@ class Actor:
         self._mailbox: deque[Post] = deque()  # full: ROOM_BUSY
         self._turns: Turns | None = None  # what memory believes; may be forgotten at any time
         self._task: asyncio.Task[None] | None = None
-        self._refresh: asyncio.TimerHandle | None = None
-        self._refresh_interval_s = engine.limits.refresh_interval_s
+        self._refresher = Refresher(engine.limits.refresh_interval_s, self._ask_refresh)
         self.used_at = engine.clock()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits, runs or is planned."""
-        return self._task is None and self._refresh is None and not self._mailbox
+        return not (self._task or self._mailbox or self._refresher.owing)
 
     def post(self, post: Post) -> None:
         """Put a command into the mailbox. Raises ROOM_BUSY when it is full."""
         if len(self._mailbox) >= self._engine.limits.mailbox_size:
             raise RoomError(Code.ROOM_BUSY)
+        self._put(post)
+
+    async def close(self) -> None:
+        """Plan nothing more, and wait until the mailbox is empty. Cancelled: what runs is, too."""
+        self._refresher.cancel()
+        while task := self._task:
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                task.cancel()
+                raise
+
+    def _put(self, post: Post) -> None:
         self._mailbox.append(post)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())
-
-    async def finished(self) -> None:
-        """Wait until the mailbox is empty."""
-        while task := self._task:
-            await asyncio.wait([task])
 
     async def _work(self) -> None:
         try:
@@ -107,17 +116,24 @@ class Actor:
         try:
             async with asyncio.timeout(self._engine.limits.commit_deadline_s):
                 turns = await self._run(batch)
-        except (StorageUnavailable, TimeoutError):
+        except (StorageUnavailable, TimeoutError) as problem:
+            self._complain(str(problem) or "no answer in time")
             # Nobody knows what was kept. Those who wait behind would only wait as long again.
-            waiting, self._mailbox = self._mailbox, deque()
-            self._refuse([*batch, *waiting], RoomError(Code.STORAGE_UNAVAILABLE))
-        except Busy:
-            self._refuse(batch, RoomError(Code.ROOM_BUSY))
+            batch += self._mailbox
+            self._mailbox.clear()
+            turns = [Turn(error=RoomError(Code.STORAGE_UNAVAILABLE))] * len(batch)
+        except Busy as problem:
+            self._complain(str(problem))
+            turns = [Turn(error=RoomError(Code.ROOM_BUSY))] * len(batch)
         except Exception as bug:  # noqa: BLE001  whatever it is, it is this room's trouble alone
-            self._refuse(batch, report(bug, self._key.party))
-        else:
-            for post, turn in zip(batch, turns, strict=True):
-                self._release(post, turn)
+            turns = [Turn(bug=bug)] * len(batch)
+        for post, turn in zip(batch, turns, strict=True):
+            self._release(post, turn)
+
+    def _complain(self, reason: str) -> None:
+        """Tell the operator, and owe everybody a view: what was kept was not announced."""
+        self._engine.complaints.add(reason)
+        self._refresher.owe()
 
     async def _run(self, batch: list[Post]) -> list[Turn]:
         """Run the batch's turns on what is committed, until their commit is kept."""
@@ -129,7 +145,7 @@ class Actor:
             if await self._keep(turns, believed):
                 self._turns = turns
                 return ran
-        raise Busy
+        raise Busy("other processes were first, again and again")
 
     async def _recall(self, batch: list[Post], *, guess: bool) -> tuple[Turns, bool]:
         """The room as memory has it, or as storage does. True: only believed, not yet confirmed.
@@ -163,44 +179,34 @@ class Actor:
         return True
 
     def _release(self, post: Post, turn: Turn) -> None:
-        """Answer the caller and send the effects: the only place from which anything leaves."""
-        if turn.bug:
-            self._refuse([post], report(turn.bug, self._key.party))
-        elif turn.error:
-            self._refuse([post], turn.error)
-        else:
-            if post.answer and not post.answer.done():
-                post.answer.set_result(turn.reply)
-            self._send(post, turn)
-
-    def _send(self, post: Post, turn: Turn) -> None:
+        """Answer one command and send its effects: from nowhere else does anything leave."""
         try:
-            self._engine.hub.deliver(self._key, turn.effects, post.connection)
-        except Exception as bug:  # noqa: BLE001  the turn is kept; who misses frames sees the gap
-            report(bug, self._key.party)
+            if turn.bug:
+                self._refuse(post, report(turn.bug, self._key.party))
+            elif turn.error:
+                self._refuse(post, turn.error)
+            else:
+                self._grant(post, turn)
+        except Exception as bug:  # noqa: BLE001  what is kept is kept, and the next is answered
+            self._refuse(post, report(bug, self._key.party))
+
+    def _grant(self, post: Post, turn: Turn) -> None:
+        if post.answer and not post.answer.done():
+            post.answer.set_result(turn.reply)
+        self._engine.hub.deliver(self._key, turn.effects, post.connection)
         for effect in turn.effects:
-            self._plan_refresh(effect)
+            if isinstance(effect, ToEach):
+                self._refresher.shown(effect)
+            elif isinstance(effect, RefreshSoon):
+                self._refresher.owe()
 
-    def _refuse(self, posts: list[Post], error: RoomError) -> None:
-        for post in posts:
-            if post.answer and not post.answer.done():
-                post.answer.set_exception(error)
-            elif post.connection and not post.answer:
-                frame = jsonio.encode(ErrorFrame(request_id=post.request_id, payload=error.info))
-                post.connection.wire.send(frame.decode())
-
-    def _plan_refresh(self, effect: object) -> None:
-        if isinstance(effect, ToEach):
-            size = sum(map(len, effect.frames.values()))
-            interval = self._engine.limits.refresh_interval_s
-            self._refresh_interval_s = max(interval, size / REFRESH_BYTES_PER_S)
-        elif isinstance(effect, RefreshSoon) and self._refresh is None:
-            loop = asyncio.get_running_loop()
-            self._refresh = loop.call_later(self._refresh_interval_s, self._ask_refresh)
+    def _refuse(self, post: Post, error: RoomError) -> None:
+        if post.answer and not post.answer.done():
+            post.answer.set_exception(error)
+        elif post.connection and not post.answer:
+            frame = jsonio.encode(ErrorFrame(request_id=post.request_id, payload=error.info))
+            post.connection.wire.send(frame)
 
     def _ask_refresh(self) -> None:
-        self._refresh = None
         if self._engine.hub.present(self._key):
-            self._mailbox.append(Post(Refresh()))
-            if self._task is None:
-                self._task = asyncio.get_running_loop().create_task(self._work())
+            self._put(Post(Refresh()))

@@ -27,8 +27,8 @@ class Wire(Protocol):
     can't be sent in time closes the socket.
     """
 
-    def send(self, text: str) -> None: ...
-    def show(self, view: str, *, replaces: bool) -> None: ...
+    def send(self, frame: bytes) -> None: ...
+    def show(self, view: bytes, *, replaces: bool) -> None: ...
     def close(self, code: Close) -> None: ...
 
 
@@ -123,10 +123,9 @@ class Hub:
         audience = self._rooms.get(key)
         if audience is None:
             return
-        text = frame.decode()
         for connections in audience.players.values():
             for connection in connections:
-                connection.wire.send(text)
+                connection.wire.send(frame)
 
     def deliver(self, key: RoomKey, effects: Sequence[Effect], origin: Connection | None) -> None:
         """Send what one committed turn asks to send; `origin` is the connection that asked."""
@@ -138,21 +137,20 @@ class Hub:
 
     def _reply(self, key: RoomKey, effect: Reply, origin: Connection | None) -> None:
         if origin:
-            origin.wire.send(effect.frame.decode())
+            origin.wire.send(effect.frame)
 
     def _enter(self, key: RoomKey, effect: Enter, origin: Connection | None) -> None:
         if origin:
             self.enter(origin, effect.player_id, effect.username)
-            origin.wire.show(effect.frame.decode(), replaces=False)
+            origin.wire.show(effect.frame, replaces=False)
 
     def _to_player(self, key: RoomKey, effect: ToPlayer, origin: Connection | None) -> None:
         self._send(key, effect.player_id, effect.frame)
 
     def _to_each(self, key: RoomKey, effect: ToEach, origin: Connection | None) -> None:
         for player_id, frame in effect.frames.items():
-            view = frame.decode()
             for connection in self._connections(key, player_id):
-                connection.wire.show(view, replaces=True)
+                connection.wire.show(frame, replaces=True)
 
     def _disconnect(self, key: RoomKey, effect: Disconnect, origin: Connection | None) -> None:
         for connection in self._connections(key, effect.player_id):
@@ -166,9 +164,8 @@ class Hub:
         return list(audience.players.get(player_id, ())) if audience else []
 
     def _send(self, key: RoomKey, player_id: str, frame: bytes) -> None:
-        text = frame.decode()
         for connection in self._connections(key, player_id):
-            connection.wire.send(text)
+            connection.wire.send(frame)
 
     def _close(self, connection: Connection, code: Close) -> None:
         self.drop(connection)

@@ -52,8 +52,7 @@ class OrmStore:
             raise
 
     async def close(self) -> None:
-        await self._writes.close()
-        await self._reads.close()
+        await asyncio.gather(self._writes.close(), self._reads.close())
 
     async def load(self, key: RoomKey) -> Snapshot | None:
         return cast("Snapshot | None", await self._reads.call(Load(key)))

@@ -66,12 +66,11 @@ class Rooms:
         return len(self._actors)
 
     async def close(self) -> None:
-        """Take no more commands, and wait until every mailbox is empty."""
+        """Take no more commands, and wait until every mailbox is empty. Cancelled: work is, too."""
         self._closing = True
         if self._sweep:
             self._sweep.cancel()
-        for actor in list(self._actors.values()):
-            await actor.finished()
+        await asyncio.gather(*(actor.close() for actor in self._actors.values()))
 
     def _post(self, key: RoomKey, post: Post) -> None:
         if self._closing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -86,7 +86,8 @@ class SqliteDatabase:
 
     def interrupt(self) -> None:
         if connection := self._connection:
-            connection.interrupt()
+            with suppress(sqlite3.ProgrammingError):  # its own thread has just closed it
+                connection.interrupt()
 
     def close(self) -> None:
         self._disconnect()

@@ -6,10 +6,12 @@ import httpx
 import msgspec
 import pytest
 
-from contracts import client as client_module
+from config import env
 from contracts.client import RealtimeClient
 from contracts.errors import CATALOGUE, Code, Detail, RoomError
 from contracts.http import RegisterRequest
+from contracts.limits import ANSWER_MAX_BYTES
+from contracts.transport import KeepAliveTransport
 from tests.support import faulty_realtime as faults
 from tests.support.faulty_realtime import FaultyRealtime, admission, answer, says
 from tests.support.loops import until
@@ -19,8 +21,10 @@ KEY = "a-service-key"
 SILENT = Code.REALTIME_TIMEOUT
 
 
-def client_of(url, **limits):
-    return RealtimeClient(url, KEY, **{"try_timeout_s": 0.3, "total_timeout_s": 0.65, **limits})
+def client_of(url, **given):
+    defaults = {"try_timeout_s": 0.3, "total_timeout_s": 0.65, "calls_max": 1000}
+    transport = given.pop("transport", None) or KeepAliveTransport(0.5)
+    return RealtimeClient(url, KEY, transport=transport, **{**defaults, **given})
 
 
 async def register(client, room_id="ROOM23"):
@@ -90,7 +94,7 @@ class TestAFaultyService:
     def test_that_refuses_is_unavailable_at_once(self, run):
         with faults.refused() as url:
             before = time.monotonic()
-            failure = run(failure_of(RealtimeClient(url, KEY)))
+            failure = run(failure_of(client_of(url)))
         assert (failure.code, failure.status) == (Code.REALTIME_UNAVAILABLE, 503)
         assert failure.headers == {"Retry-After": "1"}
         assert time.monotonic() - before < 1.5
@@ -253,13 +257,16 @@ class TestACallerWhoGoesAway:
 
 
 def test_the_defaults_are_those_of_the_protocol():
-    assert client_module.TRY_TIMEOUT_S == 4.0
-    assert client_module.TOTAL_TIMEOUT_S == 8.5
+    environment = env.load({})
+    assert environment.realtime_connect_timeout_s == 0.5
+    assert environment.realtime_try_timeout_s == 4.0
+    assert environment.realtime_total_timeout_s == 8.5
+    assert ANSWER_MAX_BYTES == 64 * 1024
 
 
 def test_another_transport_of_httpx_serves_as_well(run):
     def handler(request):
         return httpx.Response(200, content=admission())
 
-    client = RealtimeClient("http://realtime", KEY, transport=httpx.MockTransport(handler))
+    client = client_of("http://realtime", transport=httpx.MockTransport(handler))
     assert run(register(client)).ok

@@ -1,8 +1,4 @@
-import logging
-
 from contracts.complaints import INTERVAL_S, Complaints
-
-LOGGER = logging.getLogger("test.complaints")
 
 
 class Clock:
@@ -14,7 +10,7 @@ class Clock:
 
 def test_the_first_is_said_and_the_rest_are_counted(caplog):
     clock = Clock()
-    complaints = Complaints(LOGGER, clock)
+    complaints = Complaints("calls to the realtime service", clock)
     for _ in range(500):
         complaints.add("refused")
     assert len(caplog.records) == 1

@@ -1,7 +1,7 @@
 import httpx
 import pytest
 
-from contracts.http1 import Answer, wire
+from contracts.http1 import Answer, request_bytes
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
@@ -15,7 +15,7 @@ def fed(*chunks, max_bytes=1000):
 
 def test_a_request_is_one_piece():
     request = httpx.Request("POST", "http://h:1/a?b", content=b"{}", headers={"Host": "h:1"})
-    head, _, body = wire(request).partition(b"\r\n\r\n")
+    head, _, body = request_bytes(request).partition(b"\r\n\r\n")
     assert head.startswith(b"POST /a?b HTTP/1.1\r\n")
     assert b"Content-Length: 2" in head
     assert body == b"{}"
@@ -23,7 +23,7 @@ def test_a_request_is_one_piece():
 
 def test_a_request_may_name_its_target_apart():
     request = httpx.Request("GET", "http://h", extensions={"target": b"/elsewhere"})
-    assert wire(request).startswith(b"GET /elsewhere HTTP/1.1\r\n")
+    assert request_bytes(request).startswith(b"GET /elsewhere HTTP/1.1\r\n")
 
 
 @pytest.mark.parametrize("at", range(1, len(OK)))

@@ -9,9 +9,8 @@ import httpx
 import pytest
 
 from contracts import transport as transport_module
-from contracts.connection import Connection, Origin, origin_of
+from contracts.connection import HttpConnection, Origin, origin_of
 from contracts.http1 import Answer
-from contracts.limits import ANSWER_MAX_BYTES
 from contracts.transport import KeepAliveTransport
 from tests.support import faulty_realtime as faults
 from tests.support.faulty_realtime import FaultyRealtime, answer, says
@@ -20,13 +19,17 @@ from tests.support.loops import LOOPS, until
 HELLO = says(answer("200 OK", b'"hello"'))
 
 
-async def ask(transport, url, **extensions):
-    return await transport.handle_async_request(httpx.Request("GET", url, extensions=extensions))
+async def ask(transport, url):
+    return await ask_within(5, transport, url)
 
 
 async def ask_within(seconds, transport, url):
-    deadline = asyncio.get_running_loop().time() + seconds
-    return await ask(transport, url, deadline=deadline)
+    request = httpx.Request("GET", url, extensions=within(seconds))
+    return await transport.handle_async_request(request)
+
+
+def within(seconds):
+    return {"deadline": asyncio.get_running_loop().time() + seconds}
 
 
 async def echo(reader, writer):
@@ -45,9 +48,9 @@ def resets(connection):
 
 def test_it_serves_httpx_clients(run):
     async def talk(url):
-        async with httpx.AsyncClient(transport=KeepAliveTransport()) as client:
-            assert (await client.post(url, json={"a": 1})).json() == "hello"
-            assert (await client.get(url)).json() == "hello"
+        async with httpx.AsyncClient(transport=KeepAliveTransport(0.5)) as client:
+            assert (await client.post(url, json={"a": 1}, extensions=within(5))).json() == "hello"
+            assert (await client.get(url, extensions=within(5))).json() == "hello"
 
     with FaultyRealtime(HELLO) as server:
         run(talk(server.url))
@@ -55,7 +58,7 @@ def test_it_serves_httpx_clients(run):
 
 
 def test_many_may_ask_at_once_and_each_hears_its_own_answer(run):
-    transport = KeepAliveTransport()
+    transport = KeepAliveTransport(0.5)
 
     async def ask_often(url, name):
         return {(await ask(transport, f"{url}/{name}")).read().decode() for _ in range(10)}
@@ -72,7 +75,7 @@ def test_many_may_ask_at_once_and_each_hears_its_own_answer(run):
 
 def test_no_more_connections_are_kept_than_the_limit(run, monkeypatch):
     monkeypatch.setattr(transport_module, "IDLE_MAX", 2)
-    transport = KeepAliveTransport()
+    transport = KeepAliveTransport(0.5)
 
     async def five(url):
         await asyncio.gather(*(ask(transport, url) for _ in range(5)))
@@ -84,7 +87,7 @@ def test_no_more_connections_are_kept_than_the_limit(run, monkeypatch):
 
 
 def test_two_loops_never_share_a_connection():
-    transport = KeepAliveTransport()
+    transport = KeepAliveTransport(0.5)
     with FaultyRealtime(HELLO) as server:
         for loop_factory in [*LOOPS.values(), *LOOPS.values()]:
             with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -96,7 +99,7 @@ def test_two_loops_never_share_a_connection():
 class TestAConnectionThatLiesIdle:
     def test_and_is_closed_by_the_server_is_not_used_again(self, run):
         async def talk(url):
-            transport = KeepAliveTransport()
+            transport = KeepAliveTransport(0.5)
             for n in range(1, 4):
                 await ask(transport, url)
                 assert len(server.requests) == n
@@ -108,7 +111,7 @@ class TestAConnectionThatLiesIdle:
 
     def test_and_is_closed_unseen_is_replaced_at_once(self, run):
         """The loop has no chance to hear of the close before the next request."""
-        transport = KeepAliveTransport()
+        transport = KeepAliveTransport(0.5)
         with FaultyRealtime(faults.closes_after_each) as server:
             for _ in range(4):
                 assert run(ask(transport, server.url)).status_code == 200
@@ -124,7 +127,7 @@ class TestAConnectionThatLiesIdle:
                 spoken.set()
 
         async def talk(url):
-            transport = KeepAliveTransport()
+            transport = KeepAliveTransport(0.5)
             await ask(transport, url)
             answered.set()
             assert await asyncio.to_thread(spoken.wait, 1)
@@ -137,7 +140,7 @@ class TestAConnectionThatLiesIdle:
 
     def test_is_closed_with_the_transport(self, run):
         async def talk(url):
-            transport = KeepAliveTransport()
+            transport = KeepAliveTransport(0.5)
             await ask(transport, url)
             assert not server.ended
             await transport.aclose()
@@ -152,49 +155,17 @@ def live(transport):
     return [each for idle in transport._idle.values() for each in idle if not each.closed]
 
 
-class TestTheDeadline:
-    @pytest.mark.parametrize("fault", [faults.silent, faults.trickling, faults.slow_headers])
-    def test_holds_however_slowly_the_answer_comes(self, run, fault):
-        with FaultyRealtime(fault) as server:
-            before = time.monotonic()
-            with pytest.raises(httpx.ReadTimeout):
-                run(ask_within(0.2, KeepAliveTransport(), server.url))
-        assert 0.15 < time.monotonic() - before < 0.4
-
-    def test_is_the_transports_own_when_a_request_has_none(self, run):
-        with FaultyRealtime(faults.silent) as server, pytest.raises(httpx.ReadTimeout):
-            run(ask(KeepAliveTransport(timeout_s=0.1), server.url))
-
-    def test_is_not_prolonged_by_a_slow_name_server(self, monkeypatch):
-        over = threading.Event()
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(5))
-
-        async def talk():
-            before = time.monotonic()
-            with pytest.raises(httpx.ConnectTimeout):
-                await ask(KeepAliveTransport(connect_timeout_s=0.1), "http://slow.example")
-            over.set()
-            return time.monotonic() - before
-
-        assert asyncio.run(talk()) < 0.3
-
-    def test_is_over_before_it_began(self, run):
-        with FaultyRealtime(HELLO) as server, pytest.raises(httpx.TimeoutException):
-            run(ask_within(-1, KeepAliveTransport(), server.url))
-        assert not server.requests
-
-
 class TestAnAnswer:
     def test_is_read_up_to_the_limit_and_no_further(self, run):
         with FaultyRealtime(faults.ten_megabytes) as server:
             before = time.monotonic()
             with pytest.raises(httpx.RemoteProtocolError, match="too large"):
-                run(ask(KeepAliveTransport(), server.url))
+                run(ask(KeepAliveTransport(0.5), server.url))
         assert time.monotonic() - before < 1
 
     def test_that_redirects_is_one_like_any_other(self, run):
         with FaultyRealtime(faults.GARBAGE["302"]) as server:
-            assert run(ask(KeepAliveTransport(), server.url)).status_code == 302
+            assert run(ask(KeepAliveTransport(0.5), server.url)).status_code == 302
         assert len(server.requests) == 1
 
     def test_without_a_length_ends_with_its_connection(self, run):
@@ -203,7 +174,7 @@ class TestAnAnswer:
             connection.sendall(b'lo"')
             connection.shutdown(socket.SHUT_WR)
 
-        transport = KeepAliveTransport()
+        transport = KeepAliveTransport(0.5)
         with FaultyRealtime(says_and_closes) as server:
             for _ in range(2):
                 assert run(ask(transport, server.url)).read() == b'"hello"'
@@ -226,10 +197,10 @@ class TestAnAnswer:
             end(connection)
 
         with FaultyRealtime(breaks_off) as server, pytest.raises(httpx.ReadError):
-            run(ask(KeepAliveTransport(), server.url))
+            run(ask(KeepAliveTransport(0.5), server.url))
 
     def test_followed_by_a_close_is_whole_and_its_connection_not_kept(self, run):
-        transport = KeepAliveTransport()
+        transport = KeepAliveTransport(0.5)
         with FaultyRealtime(says(answer("200 OK", b"1", "text/plain\r\nconnection: close"))) as one:
             for _ in range(2):
                 assert run(ask(transport, one.url)).read() == b"1"
@@ -239,7 +210,7 @@ class TestAnAnswer:
 class TestACallerWhoGoesAway:
     def test_leaves_no_connection_behind(self, run):
         async def talk(url):
-            transport = KeepAliveTransport()
+            transport = KeepAliveTransport(0.5)
             call = asyncio.create_task(ask(transport, url))
             await until(lambda: server.requests)
             call.cancel()
@@ -254,7 +225,7 @@ class TestACallerWhoGoesAway:
         """A server that never says its half of the handshake."""
 
         async def talk(url):
-            call = asyncio.create_task(ask(KeepAliveTransport(tls=certificate.client), url))
+            call = asyncio.create_task(ask(KeepAliveTransport(0.5, tls=certificate.client), url))
             await until(lambda: server.requests)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -292,7 +263,7 @@ class TestAConnectionThatIsGoneBeforeItsFirstRequest:
 
 async def opened(listener):
     origin = Origin("http", *listener.getsockname())
-    return await Connection.open(origin, 1, transport_module.ssl.create_default_context())
+    return await HttpConnection.open(origin, 1, transport_module.ssl.create_default_context())
 
 
 async def exchange(connection):
@@ -318,28 +289,28 @@ class TestWhereItConnectsTo:
         except OSError:
             pytest.skip("this machine has no IPv6")
         with FaultyRealtime(HELLO, listener=listener) as server:
-            assert run(ask(KeepAliveTransport(), server.url)).read() == b'"hello"'
+            assert run(ask(KeepAliveTransport(0.5), server.url)).read() == b'"hello"'
 
     @pytest.mark.parametrize("name", ["x" * 64, "nobody"])
     def test_must_exist(self, run, name):
         with pytest.raises(httpx.ConnectError):
-            run(ask(KeepAliveTransport(), f"http://{name}.invalid"))
+            run(ask(KeepAliveTransport(0.5), f"http://{name}.invalid"))
 
     def test_must_listen(self, run):
         with faults.refused() as url, pytest.raises(httpx.ConnectError):
-            run(ask(KeepAliveTransport(), url))
+            run(ask(KeepAliveTransport(0.5), url))
 
 
 class TestOverTls:
     def test_it_speaks_to_whom_it_trusts(self, run, certificate):
         with FaultyRealtime(HELLO, tls=certificate.server) as server:
-            transport = KeepAliveTransport(tls=certificate.client)
+            transport = KeepAliveTransport(0.5, tls=certificate.client)
             heard = [run(ask(transport, server.url)).read() for _ in range(3)]
         assert heard == [b'"hello"'] * 3
         assert server.connections == 1
 
     def test_and_to_nobody_else(self, run, certificate):
-        transport = KeepAliveTransport()
+        transport = KeepAliveTransport(0.5)
         with (
             FaultyRealtime(HELLO, tls=certificate.server) as server,
             pytest.raises(httpx.ConnectError),
@@ -352,25 +323,47 @@ class TestOverTls:
             url = server.url.replace("http:", "https:")
             before = time.monotonic()
             with pytest.raises(httpx.ConnectTimeout):
-                run(ask(KeepAliveTransport(connect_timeout_s=0.1), url))
+                run(ask(KeepAliveTransport(0.1), url))
         assert time.monotonic() - before < 0.3
 
     def test_the_deadline_holds_as_well(self, run, certificate):
         with FaultyRealtime(faults.trickling, tls=certificate.server) as server:
             before = time.monotonic()
             with pytest.raises(httpx.ReadTimeout):
-                run(ask_within(0.3, KeepAliveTransport(tls=certificate.client), server.url))
+                run(ask_within(0.3, KeepAliveTransport(0.5, tls=certificate.client), server.url))
         assert time.monotonic() - before < 0.6
 
     def test_a_connection_closed_by_the_server_is_replaced(self, run, certificate):
         with FaultyRealtime(faults.closes_after_each, tls=certificate.server) as server:
-            transport = KeepAliveTransport(tls=certificate.client)
+            transport = KeepAliveTransport(0.5, tls=certificate.client)
             for _ in range(3):
                 assert run(ask(transport, server.url)).status_code == 200
         assert server.connections == 3
 
 
-def test_the_defaults_are_those_of_the_protocol():
-    assert transport_module.TIMEOUT_S == 4.0
-    assert transport_module.CONNECT_TIMEOUT_S == 0.5
-    assert ANSWER_MAX_BYTES == 64 * 1024
+class TestTheDeadline:
+    @pytest.mark.parametrize("fault", [faults.silent, faults.trickling, faults.slow_headers])
+    def test_holds_however_slowly_the_answer_comes(self, run, fault):
+        with FaultyRealtime(fault) as server:
+            before = time.monotonic()
+            with pytest.raises(httpx.ReadTimeout):
+                run(ask_within(0.2, KeepAliveTransport(0.5), server.url))
+        assert 0.15 < time.monotonic() - before < 0.4
+
+    def test_is_not_prolonged_by_a_slow_name_server(self, monkeypatch):
+        over = threading.Event()
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(5))
+
+        async def talk():
+            before = time.monotonic()
+            with pytest.raises(httpx.ConnectTimeout):
+                await ask(KeepAliveTransport(0.1), "http://slow.example")
+            over.set()
+            return time.monotonic() - before
+
+        assert asyncio.run(talk()) < 0.3
+
+    def test_is_over_before_it_began(self, run):
+        with FaultyRealtime(HELLO) as server, pytest.raises(httpx.TimeoutException):
+            run(ask_within(-1, KeepAliveTransport(0.5), server.url))
+        assert not server.requests

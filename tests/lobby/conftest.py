@@ -18,8 +18,15 @@ def realtime():
 
 
 @pytest.fixture
-def lobby(realtime):
-    client = RealtimeClient("http://realtime", "a-service-key", transport=realtime)
+def service(realtime):
+    client = RealtimeClient(
+        "http://realtime",
+        "a-service-key",
+        transport=realtime,
+        try_timeout_s=4,
+        total_timeout_s=8.5,
+        calls_max=1000,
+    )
     return Lobby(client, PUBLIC_URL, "a-secret")
 
 
@@ -30,9 +37,9 @@ def limits():
 
 
 @pytest.fixture
-def browser(lobby, limits, monkeypatch):
+def browser(service, limits, monkeypatch):
     """An HTTP client of the whole lobby. Outside tests marked for it, a query is an error."""
-    monkeypatch.setitem(apps.get_app_config("lobby").__dict__, "wiring", Wiring(lobby, limits))
+    monkeypatch.setitem(apps.get_app_config("lobby").__dict__, "wiring", Wiring(service, limits))
     transport = AsgiTransport(LobbyApplication())
     with httpx.Client(transport=transport, base_url="http://localhost") as client:
         yield client

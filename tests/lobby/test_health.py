@@ -1,8 +1,13 @@
+import asyncio
+import threading
+
 import httpx
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 
 from lobby import health
+from lobby.asgi import LobbyApplication
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +61,46 @@ class TestReadiness:
         browser.get("/readyz")
         with django_assert_num_queries(1):
             browser.get("/readyz")
+
+    def test_is_checked_once_for_all_who_ask_at_once(
+        self, browser, realtime, django_assert_num_queries
+    ):
+        browser.get("/readyz")
+        realtime.asked.clear()
+        with django_assert_num_queries(1):
+            answers = async_to_sync(ask)(300)
+        assert {answer.json()["status"] for answer in answers} == {"ok"}
+        assert len(realtime.asked) == 1
+
+    def test_is_checked_again_for_the_next(self, browser, realtime):
+        for asked in (1, 2):
+            browser.get("/readyz")
+            assert len(realtime.asked) == asked
+
+
+def test_a_check_that_hangs_holds_one_thread_and_nobody(browser, monkeypatch):
+    threads, over = [], threading.Event()
+
+    def hangs():
+        threads.append(threading.get_ident())
+        over.wait(5)
+        return {}
+
+    async def impatient():
+        answers = [*await ask(2), *await ask(2)]
+        over.set()
+        return answers
+
+    monkeypatch.setattr(health, "CHECKED_WITHIN_S", 0.05)
+    monkeypatch.setattr(health, "_storage", hangs)
+    answers = asyncio.run(impatient())
+    assert {answer.status_code for answer in answers} == {503}
+    assert answers[0].json()["checks"]["database"] == "no answer in time"
+    assert len(threads) == 1
+
+
+async def ask(callers):
+    """Everybody at once."""
+    transport = httpx.ASGITransport(LobbyApplication())
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        return await asyncio.gather(*(client.get("/readyz") for _ in range(callers)))

@@ -1,5 +1,12 @@
+import asyncio
+import threading
+
+import httpx
 import pytest
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+
+from lobby import pages
+from lobby.asgi import LobbyApplication
 
 FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"
 
@@ -60,3 +67,27 @@ def test_a_page_that_breaks_off_is_an_error_and_let_go_of(browser, monkeypatch):
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "INTERNAL_ERROR"
     assert response.closed
+
+
+def test_more_than_may_wait_are_refused_at_once_and_only_they(browser, monkeypatch):
+    go_on = threading.Event()
+
+    def slow(*_):
+        go_on.wait(5)
+        return HttpResponse("made")
+
+    async def crowd():
+        transport = httpx.ASGITransport(LobbyApplication())
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            asking = [asyncio.create_task(client.get("/admin/")) for _ in range(3)]
+            ((refused,), waiting) = await asyncio.wait(asking, return_when="FIRST_COMPLETED")
+            go_on.set()
+            made = [*await asyncio.gather(*waiting), await client.get("/admin/")]
+            return refused.result(), made
+
+    monkeypatch.setattr(pages, "WAITING_MAX", 2)
+    monkeypatch.setattr(pages.Pages, "get_response", slow)
+    refused, made = asyncio.run(crowd())
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "RATE_LIMITED")
+    assert refused.headers["retry-after"] == "1"
+    assert [page.text for page in made] == ["made"] * 3

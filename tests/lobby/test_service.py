@@ -21,8 +21,8 @@ def refusal_of(call):
 
 
 class TestCreate:
-    def test_registers_the_host_and_answers_with_what_it_minted(self, lobby, realtime):
-        admission = run(lobby.create(wish(settings=msgspec.Raw(b'{"playerCap": 8}'))))
+    def test_registers_the_host_and_answers_with_what_it_minted(self, service, realtime):
+        admission = run(service.create(wish(settings=msgspec.Raw(b'{"playerCap": 8}'))))
         [asked] = realtime.asked
         assert asked.path == f"/parties/leet99/{admission.room_id}/register"
         assert asked.body == {
@@ -37,42 +37,42 @@ class TestCreate:
         assert admission.ws_url == f"wss://rt.example/parties/leet99/{admission.room_id}"
         assert (admission.role, admission.is_host) == ("player", True)
 
-    def test_answers_with_the_rooms_settings_not_its_own_reading(self, lobby):
-        assert msgspec.json.decode(run(lobby.create(wish())).settings)["decidedBy"] == "realtime"
+    def test_answers_with_the_rooms_settings_not_its_own_reading(self, service):
+        assert msgspec.json.decode(run(service.create(wish())).settings)["decidedBy"] == "realtime"
 
-    def test_draws_another_room_when_one_is_taken_for_the_same_player(self, lobby, realtime):
+    def test_draws_another_room_when_one_is_taken_for_the_same_player(self, service, realtime):
         realtime.refuses(Code.ROOM_ALREADY_EXISTS, times=4)
-        admission = run(lobby.create(wish()))
+        admission = run(service.create(wish()))
         assert len({asked.room_id for asked in realtime.asked}) == 5
         assert {asked.body["playerId"] for asked in realtime.asked} == {admission.player_id}
         assert realtime.asked[-1].room_id == admission.room_id
 
-    def test_gives_up_after_five(self, lobby, realtime):
+    def test_gives_up_after_five(self, service, realtime):
         realtime.refuses(Code.ROOM_ALREADY_EXISTS, times=5)
-        refusal = refusal_of(lobby.create(wish()))
+        refusal = refusal_of(service.create(wish()))
         assert (refusal.code, refusal.status) == (Code.INTERNAL_ERROR, 500)
         assert len(realtime.asked) == 5
 
     @pytest.mark.parametrize("code", [Code.ROOM_FULL, Code.BAD_REQUEST, Code.ROOM_BUSY])
-    def test_draws_no_other_room_for_any_other_refusal(self, lobby, realtime, code):
+    def test_draws_no_other_room_for_any_other_refusal(self, service, realtime, code):
         realtime.refuses(code)
-        assert refusal_of(lobby.create(wish())).code is code
+        assert refusal_of(service.create(wish())).code is code
         assert len(realtime.asked) == 1
 
-    def test_retries_with_the_same_player_and_room(self, lobby, realtime):
+    def test_retries_with_the_same_player_and_room(self, service, realtime):
         realtime.fails(httpx.ReadError("gone"))
-        run(lobby.create(wish()))
+        run(service.create(wish()))
         first, second = realtime.asked
         assert first == second
 
-    def test_passes_the_visibility_on(self, lobby, realtime):
-        run(lobby.create(wish(visibility="public")))
+    def test_passes_the_visibility_on(self, service, realtime):
+        run(service.create(wish(visibility="public")))
         assert realtime.asked[0].body["visibility"] == "public"
 
 
 class TestJoin:
-    def test_registers_a_guest(self, lobby, realtime):
-        admission = run(lobby.join("ROOM23", JoinRoom("  bob ", role="spectator")))
+    def test_registers_a_guest(self, service, realtime):
+        admission = run(service.join("ROOM23", JoinRoom("  bob ", role="spectator")))
         [asked] = realtime.asked
         assert asked.path == "/parties/leet99/ROOM23/register"
         assert asked.body["username"] == "bob"
@@ -95,80 +95,82 @@ class TestJoin:
             Code.ROOM_ALREADY_EXISTS,
         ],
     )
-    def test_passes_refusals_on(self, lobby, realtime, code):
+    def test_passes_refusals_on(self, service, realtime, code):
         realtime.refuses(code, "As the room says")
-        refusal = refusal_of(lobby.join("ROOM23", JoinRoom("bob")))
+        refusal = refusal_of(service.join("ROOM23", JoinRoom("bob")))
         assert (refusal.code, refusal.message) == (code, "As the room says")
 
 
 class TestSummary:
-    def test_is_the_rooms_state_without_bots(self, lobby):
-        summary = run(lobby.summary("room_1", "chat"))
+    def test_is_the_rooms_state_without_bots(self, service):
+        summary = run(service.summary("room_1", "chat"))
         assert msgspec.to_builtins(summary.counts) == {"players": 2, "spectators": 1}
         assert (summary.room_id, summary.phase) == ("room_1", "main")
 
 
 class TestWhatIsRefusedBeforeAnybodyIsAsked:
     @pytest.mark.parametrize("party", ["", "Leet99", "../x", "a/b", "x" * 33, "chat\n", "é"])
-    def test_a_party_that_cannot_be(self, lobby, realtime, party):
+    def test_a_party_that_cannot_be(self, service, realtime, party):
         for refusal in (
-            refusal_of(lobby.create(wish(party=party))),
-            refusal_of(lobby.join("ROOM23", JoinRoom("bob", party=party))),
-            refusal_of(lobby.summary("ROOM23", party)),
+            refusal_of(service.create(wish(party=party))),
+            refusal_of(service.join("ROOM23", JoinRoom("bob", party=party))),
+            refusal_of(service.summary("ROOM23", party)),
         ):
             assert (refusal.code, refusal.details[0].path) == (Code.BAD_REQUEST, "party")
         assert not realtime.asked
 
     @pytest.mark.parametrize("settings", [b"null", b"[]", b"5", b'"x"', b"true"])
-    def test_settings_that_are_none(self, lobby, realtime, settings):
-        refusal = refusal_of(lobby.create(wish(settings=msgspec.Raw(settings), party="unheard-of")))
+    def test_settings_that_are_none(self, service, realtime, settings):
+        refusal = refusal_of(
+            service.create(wish(settings=msgspec.Raw(settings), party="unheard-of"))
+        )
         assert (refusal.code, refusal.details[0].path) == (Code.BAD_REQUEST, "settings")
         assert not realtime.asked
 
-    def test_settings_that_the_party_does_not_take(self, lobby, realtime):
-        refusal = refusal_of(lobby.create(wish(settings=msgspec.Raw(b'{"playerCap": true}'))))
+    def test_settings_that_the_party_does_not_take(self, service, realtime):
+        refusal = refusal_of(service.create(wish(settings=msgspec.Raw(b'{"playerCap": true}'))))
         assert refusal.details[0].path == "settings.playerCap"
         assert not realtime.asked
 
-    def test_a_username_that_is_none(self, lobby, realtime):
-        refusal = refusal_of(lobby.create(CreateRoom("x" * 17)))
+    def test_a_username_that_is_none(self, service, realtime):
+        refusal = refusal_of(service.create(CreateRoom("x" * 17)))
         assert refusal.details[0].path == "username"
         assert not realtime.asked
 
 
 class TestAPartyThatOnlyTheRealtimeServiceKnows:
-    def test_has_its_settings_passed_on(self, lobby, realtime):
-        run(lobby.create(wish(party="unheard-of", settings=msgspec.Raw(b'{"playerCap": "?"}'))))
+    def test_has_its_settings_passed_on(self, service, realtime):
+        run(service.create(wish(party="unheard-of", settings=msgspec.Raw(b'{"playerCap": "?"}'))))
         assert realtime.asked[0].body["settings"] == {"playerCap": "?"}
 
-    def test_is_a_bad_field_when_it_does_not_know_it_either(self, lobby, realtime):
+    def test_is_a_bad_field_when_it_does_not_know_it_either(self, service, realtime):
         realtime.refuses(Code.NOT_FOUND, times=3)
         for refusal in (
-            refusal_of(lobby.create(wish(party="unheard-of"))),
-            refusal_of(lobby.join("ROOM23", JoinRoom("bob", party="unheard-of"))),
-            refusal_of(lobby.summary("ROOM23", "unheard-of")),
+            refusal_of(service.create(wish(party="unheard-of"))),
+            refusal_of(service.join("ROOM23", JoinRoom("bob", party="unheard-of"))),
+            refusal_of(service.summary("ROOM23", "unheard-of")),
         ):
             assert (refusal.code, refusal.details[0].path) == (Code.BAD_REQUEST, "party")
 
 
 class TestAnIdempotencyKey:
-    def test_makes_a_repeated_create_the_same_call(self, lobby, realtime):
-        assert msgspec.json.encode(run(lobby.create(wish(), KEY))) == msgspec.json.encode(
-            run(lobby.create(wish(), KEY))
+    def test_makes_a_repeated_create_the_same_call(self, service, realtime):
+        assert msgspec.json.encode(run(service.create(wish(), KEY))) == msgspec.json.encode(
+            run(service.create(wish(), KEY))
         )
         assert realtime.asked[0] == realtime.asked[1]
 
-    def test_makes_a_repeated_join_the_same_call(self, lobby, realtime):
+    def test_makes_a_repeated_join_the_same_call(self, service, realtime):
         for _ in range(2):
-            run(lobby.join("ROOM23", JoinRoom("bob"), KEY))
+            run(service.join("ROOM23", JoinRoom("bob"), KEY))
         assert realtime.asked[0] == realtime.asked[1]
 
-    def test_counts_for_one_room_only(self, lobby, realtime):
+    def test_counts_for_one_room_only(self, service, realtime):
         for room_id in ("ROOM23", "ROOM24"):
-            run(lobby.join(room_id, JoinRoom("bob"), KEY))
+            run(service.join(room_id, JoinRoom("bob"), KEY))
         assert realtime.asked[0].body["playerId"] != realtime.asked[1].body["playerId"]
 
-    def test_says_nothing_about_the_body(self, lobby, realtime):
+    def test_says_nothing_about_the_body(self, service, realtime):
         for name in ("bob", "carl"):
-            run(lobby.join("ROOM23", JoinRoom(name), KEY))
+            run(service.join("ROOM23", JoinRoom(name), KEY))
         assert realtime.asked[0].body["playerToken"] == realtime.asked[1].body["playerToken"]

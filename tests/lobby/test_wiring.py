@@ -11,7 +11,7 @@ def test_one_process_has_one_wiring():
 def test_rate_limits_may_be_off(settings):
     for switch in (True, False):
         environment = dataclasses.replace(settings.GREENROOM, rate_limits=switch)
-        assert (wiring.wire(environment).limits is not None) is switch
+        assert (wiring.wired(environment).limits is not None) is switch
 
 
 def test_everything_comes_from_the_environment(settings):
@@ -25,9 +25,9 @@ def test_everything_comes_from_the_environment(settings):
         realtime_connect_timeout_s=0.05,
         realtime_calls_max=7,
     )
-    lobby = wiring.wire(environment).lobby
-    assert isinstance(lobby.client, RealtimeClient)
-    assert (b"Authorization", b"Bearer newer-key") in lobby.client._headers["POST"]
-    assert (lobby.client._try_timeout_s, lobby.client._total_timeout_s) == (0.1, 0.2)
-    assert lobby.client._transport._connect_timeout_s == 0.05
-    assert lobby.client._calls_max == 7
+    client = wiring.wired(environment).service.client
+    assert isinstance(client, RealtimeClient)
+    assert (b"Authorization", b"Bearer newer-key") in client._headers["POST"]
+    assert (client._try_timeout_s, client._total_timeout_s) == (0.1, 0.2)
+    assert client._transport._connect_timeout_s == 0.05
+    assert client._calls_max == 7

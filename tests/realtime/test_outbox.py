@@ -30,10 +30,10 @@ def test_frames_leave_in_order_and_a_close_is_the_last():
     async def story():
         peer = Peer()
         outbox = peer.outbox()
-        for text in ("a", "b", "c"):
+        for text in (b"a", b"b", b"c"):
             outbox.send(text)
         outbox.close(Close.NORMAL)
-        outbox.send("too late")
+        outbox.send(b"too late")
         outbox.close(Close.BUG)
         peer.reads.set()
         await settled()
@@ -48,7 +48,7 @@ def test_a_slow_reader_is_closed_and_what_waited_is_dropped():
         peer = Peer()
         outbox = peer.outbox(limit_bytes=100)
         for _ in range(50):
-            outbox.send("x" * 10)
+            outbox.send(b"x" * 10)
             await asyncio.sleep(0)
         assert peer.closed == 1
         peer.reads.set()
@@ -62,15 +62,15 @@ def test_a_newer_view_takes_the_place_of_one_that_still_waits():
     async def story():
         peer = Peer()
         outbox = peer.outbox(limit_bytes=10)
-        outbox.show("first look" * 100, replaces=False)
+        outbox.show(b"first look" * 100, replaces=False)
         await asyncio.sleep(0)
         for number in range(5):
-            outbox.show(f"view {number}" * 100, replaces=True)
-            outbox.send("x")
+            outbox.show(f"view {number}".encode() * 100, replaces=True)
+            outbox.send(b"x")
         peer.reads.set()
         await settled()
         assert peer.got == ["first look" * 100, *"xxxx", "view 4" * 100, "x"]
-        outbox.show("again", replaces=True)
+        outbox.show(b"again", replaces=True)
         await settled()
         assert peer.got[-1] == "again"
         assert peer.closed == 0
@@ -82,9 +82,9 @@ def test_a_view_under_way_is_not_replaced():
     async def story():
         peer = Peer()
         outbox = peer.outbox()
-        outbox.show("under way", replaces=True)
+        outbox.show(b"under way", replaces=True)
         await asyncio.sleep(0)
-        outbox.show("newer", replaces=True)
+        outbox.show(b"newer", replaces=True)
         peer.reads.set()
         await settled()
         assert peer.got == ["under way", "newer"]
@@ -112,10 +112,10 @@ def test_a_socket_that_is_gone_costs_nothing_more():
     async def story():
         peer = Peer()
         outbox = peer.outbox()
-        outbox.send("a")
+        outbox.send(b"a")
         await asyncio.sleep(0)
         outbox.abandon()
-        outbox.send("b")
+        outbox.send(b"b")
         peer.reads.set()
         await settled()
         assert peer.got == []

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from contracts import jsonio
+from contracts.complaints import Complaints
 from contracts.sockets import Close
 from realtime.core.commands import Command, Connect, Receive, Register
 from realtime.core.party import Party
@@ -23,6 +24,14 @@ from realtime.parties.chat import ChatParty
 from realtime.parties.leet99 import Leet99
 from tests.support.rooms import START, token_hash
 
+DEFAULTS = {
+    "mailbox_size": 1024,
+    "batch_size": 64,
+    "commit_deadline_s": 2.0,
+    "refresh_interval_s": 0.25,
+    "room_idle_s": 60.0,
+}
+NOTHING = jsonio.raw({})
 KEY = RoomKey("leet99", "K7PQ2M")
 
 
@@ -33,11 +42,11 @@ class RecordingWire:
         self.frames: list[dict[str, Any]] = []
         self.code: Close | None = None
 
-    def send(self, text: str) -> None:
+    def send(self, frame: bytes) -> None:
         assert self.code is None, "sent after the close"
-        self.frames.append(msgspec.json.decode(text))
+        self.frames.append(msgspec.json.decode(frame))
 
-    def show(self, view: str, *, replaces: bool) -> None:
+    def show(self, view: bytes, *, replaces: bool) -> None:
         self.send(view)
 
     def close(self, code: Close) -> None:
@@ -56,7 +65,9 @@ class Bench:
         self.hub = Hub()
         known = {party.slug: party for party in (Leet99(), ChatParty(), *parties)}
         surroundings = Surroundings(Random)
-        engine = Engine(store, self.hub, lambda: self.now, surroundings, Limits(**limits))
+        complaints = Complaints("commits")
+        bounds = Limits(**DEFAULTS | limits)
+        engine = Engine(store, self.hub, lambda: self.now, surroundings, complaints, bounds)
         self.rooms = Rooms(known, engine)
 
     async def ask(self, command: Command, key: RoomKey = KEY) -> Any:

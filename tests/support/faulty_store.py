@@ -65,6 +65,7 @@ class DownStore(CountingStore):
     """Storage refuses everything while `down`."""
 
     down = False
+    refused = 0
 
     async def load(self, key: RoomKey) -> Snapshot | None:
         self._refuse_when_down()
@@ -76,6 +77,7 @@ class DownStore(CountingStore):
 
     def _refuse_when_down(self) -> None:
         if self.down:
+            self.refused += 1
             raise StorageUnavailable("no connection")
 
 

@@ -193,6 +193,21 @@ def test_no_token_is_in_anything_that_is_kept(room):
         assert "t_bob" not in kept
 
 
+def test_a_connect_that_breaks_leaves_nobody_connected():
+    class Unencodable(CounterParty):
+        slug = "unencodable"
+
+        def on_join(self, room, player):
+            room.state.value = object()
+
+    room = RoomOnTrial(Unencodable())
+    room.register("alice", host=True)
+    assert room.connect("alice").bug
+    room.turns.run(_receive("alice", "add"), seed=1)
+    entry = msgspec.json.decode(room.turns.draft().journal[-1].entry)
+    assert "p_alice" not in entry.get("connected", [])
+
+
 def test_unknown_messages_and_bad_payloads_are_refused_with_their_path(room):
     assert room.receive("alice", "fly").code == Code.BAD_REQUEST
     outcome = room.receive("alice", "add", {"by": "5"})

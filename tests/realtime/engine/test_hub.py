@@ -2,12 +2,17 @@
 
 import asyncio
 
+import pytest
+
+from contracts.errors import RoomError
 from contracts.limits import SOCKETS_PER_PLAYER
 from contracts.sockets import Close
+from realtime.core.commands import Connect
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection, Hub
 from realtime.engine.memory_store import MemoryStore
-from tests.support.engine import KEY, Bench, RecordingWire, register, settled
+from tests.support.engine import KEY, NOTHING, Bench, RecordingWire, register, settled
+from tests.support.rooms import token_hash
 
 OTHER = RoomKey("leet99", "OTHER2")
 
@@ -19,13 +24,14 @@ def test_frames_of_one_room_do_not_reach_another_or_a_stranger():
         await bench.create(key=OTHER)
         alice, here = await bench.connect("alice")
         _, there = await bench.connect("alice", OTHER)
-        stranger = RecordingWire()
-        Connection(KEY, stranger)
+        stranger = Connection(KEY, RecordingWire())
+        with pytest.raises(RoomError):
+            await bench.rooms.ask(KEY, Connect(token_hash("a guess")), stranger)
         there.frames.clear()
         bench.say(alice)
         await settled()
         assert here.kinds[-1] == "CHAT_APPEND"
-        assert there.frames == stranger.frames == []
+        assert there.frames == stranger.wire.frames == []
 
     asyncio.run(story())
 
@@ -76,7 +82,7 @@ def test_who_leaves_is_closed_and_hears_nothing_more():
         wire.frames.clear()
         from realtime.core.commands import Receive
 
-        bench.rooms.tell(bob, Receive("p_bob", "LEAVE_ROOM", register("x").settings))
+        bench.rooms.tell(bob, Receive("p_bob", "LEAVE_ROOM", NOTHING))
         await settled()
         assert (wire.code, wire.frames) == (Close.NORMAL, [])
         assert alice.kinds[-1] == "PLAYER_UPDATE"

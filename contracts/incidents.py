@@ -11,7 +11,7 @@ from contracts.errors import Code, RoomError
 logger = logging.getLogger(__name__)
 
 
-def report(bug: BaseException, place: str = "http") -> RoomError:
+def report(bug: BaseException, place: str) -> RoomError:
     """Log a bug without what it says, which may hold what players wrote, and name it.
 
     The whole traceback is logged at level DEBUG, for authors of parties.
