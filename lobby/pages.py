@@ -32,7 +32,9 @@ class Pages(BaseHandler):
         """Whatever Django has to say, errors included. Raises RATE_LIMITED, as 503, when too many
         wait already."""
         if self._waiting >= WAITING_MAX:
-            raise RoomError(Code.RATE_LIMITED, "Too many pages are asked for, try again", status=503)
+            raise RoomError(
+                Code.RATE_LIMITED, "Too many pages are asked for, try again", status=503
+            )
         self._waiting += 1
         try:
             return await sync_to_async(self._answer)(request)

@@ -10,7 +10,7 @@ from realtime.engine.store import StorageUnavailable
 
 _IN_USE = (
     "another realtime process uses {}; SQLite allows one. "
-    "Stop it first, or give this one a GREENROOM_DATA or a DATABASE_URL of its own."
+    "Stop it first, or set DATABASE_URL to a PostgreSQL database of its own."
 )
 
 
