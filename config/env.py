@@ -88,6 +88,15 @@ class Environment:
     room_idle_s: float = variable("ROOM_IDLE_S", kinds.SECONDS, 60)
     refresh_interval_s: float = variable("REFRESH_INTERVAL_S", kinds.SECONDS, 0.25)
     realtime_calls_max: int = variable("REALTIME_CALLS_MAX", kinds.COUNT, 1000)
+    clock_interval_s: float = variable("CLOCK_INTERVAL_S", kinds.SECONDS, 1)
+    prune_interval_s: float = variable("PRUNE_INTERVAL_S", kinds.SECONDS, 60)
+    host_left_grace_s: float = variable("HOST_LEFT_GRACE_S", kinds.SECONDS, 5)
+    host_lost_grace_s: float = variable("HOST_LOST_GRACE_S", kinds.SECONDS, 15)
+    seat_grace_s: float = variable("SEAT_GRACE_S", kinds.SECONDS_OR_NEVER, 60)
+    empty_room_s: float = variable("EMPTY_ROOM_S", kinds.SECONDS, 3600)
+    closed_room_s: float = variable("CLOSED_ROOM_S", kinds.SECONDS, 86_400)
+    roll_call_s: float = variable("ROLL_CALL_S", kinds.SECONDS, 60)
+    late_absence_s: float = variable("LATE_ABSENCE_S", kinds.SECONDS, 5)
     drain_timeout_s: float = variable("DRAIN_TIMEOUT_S", kinds.SECONDS, 10)
 
     max_spectators: int = variable("MAX_SPECTATORS", kinds.COUNT, 1000)
@@ -95,6 +104,9 @@ class Environment:
     batch_size: int = variable("BATCH_SIZE", kinds.COUNT, 64)
     commits_waiting: int = variable("COMMITS_WAITING", kinds.COUNT, 10_000)
     socket_queue_bytes: int = variable("SOCKET_QUEUE_BYTES", kinds.COUNT, 262_144)
+    socket_frames_per_s: int = variable("SOCKET_FRAMES_PER_S", kinds.COUNT, 20)
+    socket_frames_burst: int = variable("SOCKET_FRAMES_BURST", kinds.COUNT, 40)
+    socket_frames_any_per_s: int = variable("SOCKET_FRAMES_ANY_PER_S", kinds.COUNT, 500)
     unauthenticated_sockets: int = variable("UNAUTHENTICATED_SOCKETS", kinds.COUNT, 1000)
 
     @property

@@ -64,6 +64,10 @@ def parse_seconds(text: str) -> float:
     return number if 0 < number <= 86400 else refuse()
 
 
+def parse_seconds_or_never(text: str) -> float:
+    return 0.0 if text == "0" else parse_seconds(text)
+
+
 def parse_switch(text: str) -> bool:
     return matching("on|off")(text) == "on"
 
@@ -118,6 +122,7 @@ def parse_database(text: str) -> Database:
 PORT = whole(1, 65535)
 COUNT = whole(1, 10_000_000)
 SECONDS = Kind("seconds, more than 0 and at most 86400", parse_seconds)
+SECONDS_OR_NEVER = Kind("seconds, at most 86400; 0: never", parse_seconds_or_never)
 SWITCH = Kind("on or off", parse_switch)
 FOLDER = Kind("a folder; a relative one starts at the project's", parse_folder)
 HOST = Kind("a host name or an IP address", matching(r"[A-Za-z0-9.:_-]{1,253}"))

@@ -15,11 +15,9 @@ DEBUG = False  # in every mode: no answer ever shows a stack, a query or a path
 ALLOWED_HOSTS = [*GREENROOM.allowed_hosts]
 
 # Both tiers install both apps, so that the lobby's admin shows the realtime service's models.
-# Daphne, standing first, makes `manage.py runserver` serve ASGI; nothing else has to load it.
 INSTALLED_APPS = [
-    *(["daphne"] if sys.argv[1:2] == ["runserver"] else []),
+    "config",  # first: its runserver takes the place of others
     *([] if LOBBY else ["channels"]),
-    "config",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from typing import TypeVar, cast
 
 import httpx
+import msgspec
 
 from contracts import jsonio
 from contracts.errors import CATALOGUE, Code, ErrorBody, ErrorInfo, RoomError
-from contracts.http import RegisterReply, RoomState
+from contracts.http import MatchReport, RegisterReply, RoomMatches, RoomState
 
-Told = TypeVar("Told", RegisterReply, RoomState)
+Told = TypeVar("Told", bound=msgspec.Struct)
+# In a list, settings lie deeper than `jsonio.check` allows. It saw them when the rooms took them.
+_CHECKED = (RegisterReply, RoomState)
 
 
 class BrokenAnswer(RoomError):
@@ -26,18 +29,32 @@ class BrokenAnswer(RoomError):
         return self.reason
 
 
-def read(answer: httpx.Response, model: type[Told], room_id: str) -> Told:
-    """The answer as `model`, when it is a success about the right room. Raises RoomError."""
+def read(answer: httpx.Response, model: type[Told], about: str) -> Told:
+    """The answer as `model`, when it is a success about the right room or match; `about` is empty
+    for what has no id. Raises RoomError."""
     body = _body(answer)
     if answer.status_code != 200:
         raise _refusal(answer, body)
+    decode = jsonio.decode if issubclass(model, _CHECKED) else jsonio.decode_checked
     try:
-        told = jsonio.decode(body, model)
+        told = decode(body, model)
     except RoomError as error:
         raise BrokenAnswer(f"status 200, {error.message}") from None
-    if told.room_id != room_id or not bytes(told.settings).startswith(b"{"):
-        raise BrokenAnswer("status 200, but of another room or without settings")
+    if not _is_about(told, about):
+        raise BrokenAnswer("status 200, but of another room or match, or without settings")
     return told
+
+
+def _is_about(told: msgspec.Struct, about: str) -> bool:
+    match told:
+        case RegisterReply() | RoomState():
+            return told.room_id == about and bytes(told.settings).startswith(b"{")
+        case RoomMatches():
+            return told.room_id == about
+        case MatchReport():
+            return told.match.match_id == about
+        case _:
+            return not about
 
 
 def _refusal(answer: httpx.Response, body: bytes) -> RoomError:

@@ -1,7 +1,7 @@
 """The lobby's client of the realtime service: every way a call may end is a reply or a RoomError.
 
-A call may be repeated without harm (the realtime service knows a player again by id and token), so
-whatever leaves its outcome unknown is asked once more before the caller hears of it.
+A call may be repeated without harm (it reads, or the realtime service knows a player again by id
+and token), so whatever leaves its outcome unknown is asked once more before the caller hears of it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,27 @@ from contracts import jsonio
 from contracts.answers import BrokenAnswer, Told, read
 from contracts.complaints import Complaints
 from contracts.errors import Code, RoomError
-from contracts.http import RegisterReply, RegisterRequest, RoomState
-from contracts.paths import register_path, state_path
+from contracts.http import (
+    Control,
+    ControlReply,
+    Leaderboard,
+    MatchReport,
+    RegisterReply,
+    RegisterRequest,
+    RoomMatches,
+    RoomPage,
+    RoomState,
+)
+from contracts.paths import (
+    LEADERBOARD_PATH,
+    control_path,
+    match_path,
+    matches_path,
+    register_path,
+    rooms_path,
+    state_path,
+)
+from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 
 RETRY_IN_S = 0.05  # with less time left, a second try could not end well
 PING_TIMEOUT_S = 1.0
@@ -25,11 +44,11 @@ _SILENCE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
 
 
 class Call(NamedTuple):
-    """What is asked, of which room; a call can be sent again."""
+    """What is asked, and the id of what its answer must be about; a call can be sent again."""
 
     method: str
     path: str
-    room_id: str
+    about: str = ""
     body: bytes = b""
 
 
@@ -73,10 +92,35 @@ class RealtimeClient:
         """A room's public summary."""
         return await self._ask(Call("GET", state_path(party, room_id), room_id), RoomState)
 
+    async def rooms(self, party: str, query: RoomsQuery) -> RoomPage:
+        """A page of the party's public rooms."""
+        return await self._ask(Call("GET", f"{rooms_path(party)}?{query}"), RoomPage)
+
+    async def matches(self, party: str, room_id: str, query: MatchesQuery) -> RoomMatches:
+        """The finished matches of the room that has this id now."""
+        path = f"{matches_path(party, room_id)}?{query}"
+        return await self._ask(Call("GET", path, room_id), RoomMatches)
+
+    async def match(self, match_id: str) -> MatchReport:
+        """A finished match with its standings."""
+        return await self._ask(Call("GET", match_path(match_id), match_id), MatchReport)
+
+    async def leaderboard(self, party: str, query: LeaderboardQuery) -> Leaderboard:
+        """The best scores of the party's matches."""
+        return await self._ask(
+            Call("GET", f"{LEADERBOARD_PATH}?party={party}&{query}"), Leaderboard
+        )
+
+    async def control(self, party: str, room_id: str, control: Control) -> ControlReply:
+        """Have an administrator's command done. After a lost answer it is asked again, and then a
+        ROOM_NOT_FOUND or PLAYER_NOT_FOUND may say that the first try has done it already."""
+        path, body = control_path(party, room_id), jsonio.encode(control)
+        return await self._ask(Call("POST", path, body=body), ControlReply)
+
     async def reachable(self) -> bool:
         """Whether the service answers at all, within PING_TIMEOUT_S; for readiness checks."""
         try:
-            answer = await self._send(Call("GET", "/healthz", ""), _now() + PING_TIMEOUT_S)
+            answer = await self._send(Call("GET", "/healthz"), _now() + PING_TIMEOUT_S)
         except httpx.TransportError:
             return False
         return answer.status_code == 200
@@ -117,7 +161,7 @@ class RealtimeClient:
             raise RoomError(Code.REALTIME_TIMEOUT) from None
         except httpx.TransportError as error:
             raise BrokenAnswer(str(error)) from None
-        return read(answer, model, call.room_id)
+        return read(answer, model, call.about)
 
     async def _send(self, call: Call, deadline: float) -> httpx.Response:
         """Straight through the transport: the cookies, redirects, proxies and hooks of AsyncClient

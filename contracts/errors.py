@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from math import ceil
 from typing import NamedTuple
 
 import msgspec
@@ -124,7 +125,7 @@ class RoomError(Exception):
         return ErrorInfo(
             code=self.code,
             message=self.message,
-            retry_after_ms=None if wait is None else max(1, round(wait * 1000)),
+            retry_after_ms=None if wait is None else max(1, ceil(round(wait * 1000, 3))),
             details=self.details,
         )
 

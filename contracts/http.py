@@ -11,6 +11,7 @@ from contracts.limits import IDENTITY_MAX
 
 Role = Literal["player", "spectator"]
 Visibility = Literal["public", "private"]
+Window = Literal["all", "day", "week"]  # matches that ended ever, in the last 24 h, in the last 7 d
 Identity = Annotated[str, Meta(min_length=1, max_length=IDENTITY_MAX, pattern=r"^[\x20-\x7e]+\Z")]
 NO_SETTINGS = msgspec.Raw(b"{}")
 
@@ -60,6 +61,13 @@ class RoomSummary(Struct, frozen=True, rename="camel"):
     counts: Counts
 
 
+class RoomPage(Struct, frozen=True, rename="camel"):
+    """GET /api/rooms: public rooms, the newest first. `next_cursor` asks for those after them."""
+
+    rooms: list[RoomSummary]
+    next_cursor: str | None
+
+
 class RegisterRequest(Struct, frozen=True, rename="camel"):
     """POST /parties/{party}/{roomId}/register, lobby to realtime."""
 
@@ -106,3 +114,78 @@ class Health(Struct, frozen=True):
 
     status: Literal["ok", "degraded", "unavailable"]
     checks: dict[str, str] = {}
+
+
+class CloseRoom(Struct, frozen=True, tag_field="action", tag="close"):
+    """Control: close the room for good; everybody is sent away."""
+
+
+class RemovePlayer(Struct, frozen=True, tag_field="action", tag="remove", rename="camel"):
+    """Control: remove one member, as the host's KICK would."""
+
+    player_id: Identity
+
+
+class RetryAlarms(Struct, frozen=True, tag_field="action", tag="retry-alarms"):
+    """Control: give alarms that were parked another try."""
+
+
+Control = CloseRoom | RemovePlayer | RetryAlarms
+
+
+class ControlReply(Struct, frozen=True):
+    """The answer to POST /parties/{party}/{roomId}/control: it is done, and stored."""
+
+    ok: Literal[True] = True
+
+
+class Standing(Struct, frozen=True, rename="camel"):
+    """How one participant ended a match. Equals share a rank, and the next one is skipped."""
+
+    rank: int
+    player_id: str
+    username: str
+    role: Literal["player", "bot"]
+    score: int
+
+
+class MatchInfo(Struct, frozen=True, rename="camel"):
+    """A finished match. Times are ISO 8601 in UTC, to the millisecond."""
+
+    match_id: str
+    room_id: str
+    start_at: str
+    end_at: str
+    end_reason: str
+    settings: msgspec.Raw
+
+
+class MatchReport(Struct, frozen=True):
+    """GET /api/matches/{matchId}: the match, and its standings by rank."""
+
+    match: MatchInfo
+    standings: list[Standing]
+
+
+class RoomMatches(Struct, frozen=True, rename="camel"):
+    """GET /api/rooms/{roomId}/matches: the room's finished matches, the newest first."""
+
+    room_id: str
+    matches: list[MatchInfo]
+
+
+class LeaderboardEntry(Struct, frozen=True, rename="camel"):
+    """One player's score in one match. Equals share a rank, and the next one is skipped."""
+
+    rank: int
+    username: str
+    score: int
+    match_id: str
+    at: str  # when the match ended, ISO 8601 in UTC
+
+
+class Leaderboard(Struct, frozen=True):
+    """GET /api/leaderboard: the best scores, and of equal ones the earlier first."""
+
+    window: Window
+    entries: list[LeaderboardEntry]

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contracts.limits import CHAT_TEXT_MAX, PLAYER_CAP_MAX
+from contracts.http import Standing
+from contracts.limits import BOTS_ADDED_MAX, CHAT_TEXT_MAX, PLAYER_CAP_MAX
 
+
+class Phase(StrEnum):
+    """Where the room's life stands."""
+
+    LOBBY = "lobby"
+    WARMUP = "warmup"
+    MAIN = "main"
+    ENDED = "ended"
+
+
+EndReason = Literal["lastAlive", "timeExpired"]
 Status = Literal["lobby", "coding", "error", "underAttack", "eliminated"]
 
 
@@ -26,6 +40,30 @@ class SendChat(Struct, frozen=True):
     """SEND_CHAT. Trimmed, then 1-200 code points; the wide bound only stops floods early."""
 
     text: Annotated[str, Meta(max_length=CHAT_TEXT_MAX * 4)]
+
+
+class UpdateSettings(Struct, frozen=True):
+    """UPDATE_SETTINGS: the settings to change; the others stay."""
+
+    patch: dict[str, msgspec.Raw]
+
+
+class NewSettings(Struct, frozen=True):
+    """The settings once they are patched, read as a whole."""
+
+    patch: Leet99Settings
+
+
+class AddBots(Struct, frozen=True):
+    """ADD_BOTS: so many at once."""
+
+    count: Annotated[int, Meta(ge=1, le=BOTS_ADDED_MAX)]
+
+
+class Kick(Struct, frozen=True, rename="camel"):
+    """KICK: whom."""
+
+    player_id: str
 
 
 class PlayerView(Struct, frozen=True, rename="camel"):
@@ -78,7 +116,18 @@ class MatchView(Struct, frozen=True, rename="camel"):
     """The match as everybody sees it; `match_id` is null in the lobby."""
 
     match_id: str | None
-    phase: str  # lobby, warmup, main or ended
+    phase: str  # a Phase
     settings: Leet99Settings
     start_at: str | UnsetType = UNSET
     end_at: str | UnsetType = UNSET
+    end_reason: EndReason | UnsetType = UNSET
+    standings: tuple[Standing, ...] | UnsetType = UNSET
+
+
+class MatchEnd(Struct, frozen=True, rename="camel"):
+    """MATCH_END: how it ended. There is no winner where several share the first rank."""
+
+    match_id: str
+    end_reason: EndReason
+    winner_player_id: str | None
+    standings: tuple[Standing, ...]

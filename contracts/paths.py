@@ -8,6 +8,7 @@ from contracts.limits import ROOM_ID_LENGTH
 
 ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 PARTY_PATTERN = r"[a-z0-9][a-z0-9-]{0,31}"
+LEADERBOARD_PATH = "/leaderboard"
 _ID = re.compile(ID_PATTERN, re.ASCII)
 _PARTY = re.compile(PARTY_PATTERN, re.ASCII)
 
@@ -29,9 +30,14 @@ def canonical_room_id(room_id: str) -> str:
     return room_id
 
 
+def rooms_path(party: str) -> str:
+    """Where a party's public rooms are listed."""
+    return f"/parties/{party}"
+
+
 def room_path(party: str, room_id: str) -> str:
     """The room's path on the realtime service, for its socket and below it its HTTP routes."""
-    return f"/parties/{party}/{room_id}"
+    return rooms_path(party) + f"/{room_id}"
 
 
 def register_path(party: str, room_id: str) -> str:
@@ -42,6 +48,21 @@ def register_path(party: str, room_id: str) -> str:
 def state_path(party: str, room_id: str) -> str:
     """Where anybody may read a room's summary."""
     return room_path(party, room_id) + "/state"
+
+
+def matches_path(party: str, room_id: str) -> str:
+    """Where the matches of a room are listed."""
+    return room_path(party, room_id) + "/matches"
+
+
+def control_path(party: str, room_id: str) -> str:
+    """Where an administrator's commands go (service key)."""
+    return room_path(party, room_id) + "/control"
+
+
+def match_path(match_id: str) -> str:
+    """Where a finished match is reported."""
+    return f"/matches/{match_id}"
 
 
 def socket_url(public_url: str, party: str, room_id: str) -> str:

@@ -63,6 +63,9 @@ class ErrorFrame(Struct, frozen=True, rename="camel", kw_only=True):
     payload: ErrorInfo
 
 
+JOIN_ROOM = "JOIN_ROOM"
+
+
 class JoinRoomMessage(Struct, frozen=True, rename="camel"):
     """JOIN_ROOM: the first frame, which opens the room for this socket."""
 

@@ -43,14 +43,22 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
                 return await self._exchange(pooled, origin, request, deadline)
             except httpx.NetworkError:
                 pass  # the server closed it while it lay here, which says nothing about the server
+            except httpx.ReadTimeout:
+                self._forget(origin)  # its host may be gone without a word, and theirs with it
+                raise
         connection = await self._connect(origin, deadline)
         return await self._exchange(connection, origin, request, deadline)
 
     async def aclose(self) -> None:
         """Close the connections that lie idle."""
-        for idle in self._idle.values():
-            while idle:
-                idle.pop().close()
+        for origin in self._idle:
+            self._forget(origin)
+
+    def _forget(self, origin: Origin) -> None:
+        """Close the connections to one server that lie idle."""
+        idle = self._idle[origin]
+        while idle:
+            idle.pop().close()
 
     async def _connect(self, origin: Origin, deadline: float) -> HttpConnection:
         """A new connection, in what is left of the time."""

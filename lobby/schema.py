@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from drf_spectacular.extensions import OpenApiSerializerExtension
@@ -12,8 +12,11 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiParameter, OpenApiResponse, extend_schema
 
+from contracts import http
 from contracts.errors import CATALOGUE, Code, ErrorBody
+from contracts.limits import LISTED_MAX
 from contracts.parties import SETTINGS
+from contracts.queries import ListedStatus
 from lobby.bodies import KEY_PATTERN
 
 REFS = "#/components/schemas/{name}"
@@ -24,6 +27,22 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Random, one per wish: the same key gives the same answer again, for 24 h.",
 )
 PARTY = OpenApiParameter("party", str, default="leet99", description="The room's type.")
+STATUS = OpenApiParameter(
+    "status", str, enum=get_args(ListedStatus), description="Only rooms of this status."
+)
+HAS_SPACE = OpenApiParameter(
+    "hasSpace", bool, description="Only rooms that do, or do not, take another player now."
+)
+CURSOR = OpenApiParameter(
+    "cursor", str, description="`nextCursor` of the page before; without it the newest rooms."
+)
+WINDOW = OpenApiParameter(
+    "window",
+    str,
+    enum=get_args(http.Window),
+    default="all",
+    description="Matches that ended ever, in the last 24 hours, or in the last 7 days.",
+)
 ALWAYS = (Code.BAD_REQUEST, Code.RATE_LIMITED, Code.INTERNAL_ERROR)
 ASKING = (
     Code.REALTIME_UNAVAILABLE,
@@ -31,6 +50,7 @@ ASKING = (
     Code.ROOM_BUSY,
     Code.REALTIME_TIMEOUT,
 )
+READING = (Code.REALTIME_UNAVAILABLE, Code.STORAGE_UNAVAILABLE, Code.REALTIME_TIMEOUT)
 ADMITTING = (
     *ASKING,
     Code.USERNAME_TAKEN,
@@ -38,6 +58,16 @@ ADMITTING = (
     Code.PAYLOAD_TOO_LARGE,
     Code.UNSUPPORTED_MEDIA_TYPE,
 )
+
+
+def limit(default: int) -> OpenApiParameter:
+    """How many to list."""
+    return OpenApiParameter(
+        "limit",
+        int,
+        default=default,
+        description=f"What is below 1 counts as 1, what is above {LISTED_MAX} as {LISTED_MAX}.",
+    )
 
 
 class JsonSchema(AutoSchema):
@@ -71,7 +101,8 @@ class StructSchema(OpenApiSerializerExtension):
         schemas = _schemas(self.target, *SETTINGS.values())
         own = schemas.pop(self.target.__name__)
         for name, schema in schemas.items():
-            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, name)
+            model = vars(http).get(name, name)  # the same that a view may name itself
+            component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, model)
             auto_schema.registry.register_on_missing(component)
         return own
 
@@ -83,7 +114,7 @@ def described(
     by_status: defaultdict[int, list[Code]] = defaultdict(list)
     for code in (*ALWAYS, *codes):
         by_status[CATALOGUE[code].status].append(code)
-    if set(ASKING) <= set(codes):
+    if set(READING) <= set(codes):
         by_status[502].append(Code.INTERNAL_ERROR)
     responses: dict[int, Any] = {status: model}
     for error_status, found in sorted(by_status.items()):

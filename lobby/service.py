@@ -1,6 +1,9 @@
-"""Create, join and look at a room: what the lobby does, without HTTP around it."""
+"""Create, join and look at rooms and matches: what the lobby does, without HTTP around it."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, TypeVarTuple
 
 import msgspec
 
@@ -12,15 +15,23 @@ from contracts.http import (
     Counts,
     CreateRoom,
     JoinRoom,
+    Leaderboard,
+    MatchReport,
     RegisterReply,
     RegisterRequest,
+    RoomMatches,
+    RoomPage,
     RoomSummary,
 )
 from contracts.limits import ROOM_ID_ATTEMPTS
 from contracts.parties import SETTINGS
 from contracts.paths import is_party, socket_url
+from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.usernames import clean_username
 from lobby import ids
+
+Given = TypeVarTuple("Given")
+Told = TypeVar("Told")
 
 CREATE_PATH = "/api/rooms"
 JOIN_PATH = "/api/rooms/{room_id}/join"
@@ -74,22 +85,31 @@ class Lobby:
 
     async def summary(self, room_id: str, party: str) -> RoomSummary:
         """What anybody may know of a room."""
-        _check_party(party)
-        try:
-            state = await self.client.state(party, room_id)
-        except RoomError as refusal:
-            raise _in_our_words(refusal) from None
+        state = await _asked(party, self.client.state, room_id)
         counts = Counts(state.player_counts.players, state.player_counts.spectators)
         return RoomSummary(room_id, state.phase, state.settings, counts)
+
+    async def rooms(self, party: str, query: RoomsQuery) -> RoomPage:
+        """A page of the party's public rooms."""
+        return await _asked(party, self.client.rooms, query)
+
+    async def matches(self, party: str, room_id: str, query: MatchesQuery) -> RoomMatches:
+        """The finished matches of a room."""
+        return await _asked(party, self.client.matches, room_id, query)
+
+    async def match(self, match_id: str) -> MatchReport:
+        """A finished match, with its standings."""
+        return await self.client.match(match_id)
+
+    async def leaderboard(self, party: str, query: LeaderboardQuery) -> Leaderboard:
+        """The players' best scores."""
+        return await _asked(party, self.client.leaderboard, query)
 
     def _mint(self, key: str, party: str, path: str) -> ids.Mint:
         return ids.by_key(self._secret, key, party, path) if key else ids.by_chance()
 
     async def _admit(self, party: str, room_id: str, player: RegisterRequest) -> Admission:
-        try:
-            reply: RegisterReply = await self.client.register(party, room_id, player)
-        except RoomError as refusal:
-            raise _in_our_words(refusal) from None
+        reply: RegisterReply = await _asked(party, self.client.register, room_id, player)
         return Admission(
             room_id=room_id,
             ws_url=socket_url(self._public_url, party, room_id),
@@ -99,6 +119,15 @@ class Lobby:
             is_host=player.is_host,
             settings=reply.settings,
         )
+
+
+async def _asked(party: str, ask: Callable[[str, *Given], Awaitable[Told]], *given: *Given) -> Told:
+    """What the realtime service says about a party that it must know."""
+    _check_party(party)
+    try:
+        return await ask(party, *given)
+    except RoomError as refusal:
+        raise _in_our_words(refusal) from None
 
 
 def _check_party(party: str) -> None:

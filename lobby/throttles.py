@@ -50,6 +50,13 @@ class CreateThrottle(AddressThrottle):
         return limits.creates.take(address)
 
 
+class ReadThrottle(AddressThrottle):
+    """Counts every list, report and leaderboard."""
+
+    def wait_of(self, limits: Limits, address: str) -> float:
+        return limits.reads.take(address)
+
+
 class MissThrottle(AddressThrottle):
     """Holds back who guessed too many room codes; only misses count, and only once known.
 

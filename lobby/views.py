@@ -1,23 +1,50 @@
-"""The rooms' endpoints, thin: read the request, ask the service, answer."""
+"""The endpoints of rooms and matches, thin: read the request, ask the service, answer."""
 
 from __future__ import annotations
 
 from django.http import HttpResponse
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
 from contracts.errors import Code, RoomError
-from contracts.http import Admission, CreateRoom, JoinRoom, RoomSummary
+from contracts.http import (
+    Admission,
+    CreateRoom,
+    JoinRoom,
+    Leaderboard,
+    MatchReport,
+    RoomMatches,
+    RoomPage,
+    RoomSummary,
+)
+from contracts.limits import LEADERS_LISTED, MATCHES_LISTED
+from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from lobby import schema, wiring
 from lobby.answers import answer, private
 from lobby.api import ApiView
 from lobby.bodies import decoded, idempotency_key
-from lobby.throttles import CreateThrottle, JoinThrottle, MissThrottle
+from lobby.throttles import CreateThrottle, JoinThrottle, MissThrottle, ReadThrottle
 
 
 class RoomsView(ApiView):
     """/api/rooms"""
 
-    throttle_classes = (CreateThrottle,)
+    def get_throttles(self) -> list[BaseThrottle]:
+        """Looking is cheaper than creating."""
+        looks = self.request.method in ("GET", "HEAD")
+        return [ReadThrottle() if looks else CreateThrottle()]
+
+    @schema.described(
+        "listRooms",
+        200,
+        RoomPage,
+        *schema.READING,
+        parameters=[schema.PARTY, schema.STATUS, schema.HAS_SPACE, schema.CURSOR],
+    )
+    async def get(self, request: Request) -> HttpResponse:
+        """Public rooms, the newest first, 50 to a page."""
+        query = RoomsQuery.read(request.GET)
+        return answer(await wiring.current().service.rooms(party_of(request), query))
 
     @schema.described(
         "createRoom",
@@ -83,5 +110,61 @@ class RoomView(ExistingRoomView):
     )
     async def get(self, request: Request, room_id: str) -> HttpResponse:
         """A room's phase, settings and how many are in it."""
-        party = request.GET.get("party", "leet99")
-        return answer(await wiring.current().service.summary(room_id, party))
+        return answer(await wiring.current().service.summary(room_id, party_of(request)))
+
+
+class RoomMatchesView(ExistingRoomView):
+    """/api/rooms/{roomId}/matches"""
+
+    throttle_classes = (MissThrottle, ReadThrottle)
+
+    @schema.described(
+        "listMatches",
+        200,
+        RoomMatches,
+        Code.NOT_FOUND,
+        Code.ROOM_NOT_FOUND,
+        *schema.READING,
+        parameters=[schema.PARTY, schema.limit(MATCHES_LISTED)],
+    )
+    async def get(self, request: Request, room_id: str) -> HttpResponse:
+        """The finished matches of a room, the newest first."""
+        query = MatchesQuery.read(request.GET)
+        service = wiring.current().service
+        return answer(await service.matches(party_of(request), room_id, query))
+
+
+class MatchView(ApiView):
+    """/api/matches/{matchId}"""
+
+    throttle_classes = (ReadThrottle,)
+
+    @schema.described(
+        "readMatch", 200, MatchReport, Code.NOT_FOUND, Code.MATCH_NOT_FOUND, *schema.READING
+    )
+    async def get(self, request: Request, match_id: str) -> HttpResponse:
+        """A finished match, and its standings by rank."""
+        return answer(await wiring.current().service.match(match_id))
+
+
+class LeaderboardView(ApiView):
+    """/api/leaderboard"""
+
+    throttle_classes = (ReadThrottle,)
+
+    @schema.described(
+        "readLeaderboard",
+        200,
+        Leaderboard,
+        *schema.READING,
+        parameters=[schema.PARTY, schema.WINDOW, schema.limit(LEADERS_LISTED)],
+    )
+    async def get(self, request: Request) -> HttpResponse:
+        """The players' best scores; of equal ones the earlier first."""
+        query = LeaderboardQuery.read(request.GET)
+        return answer(await wiring.current().service.leaderboard(party_of(request), query))
+
+
+def party_of(request: Request) -> str:
+    """The party that a look is about; of several the last, and leet99 for none."""
+    return request.GET.get("party") or "leet99"

@@ -46,4 +46,5 @@ class Limits:
 
     creates: Window = field(default_factory=lambda: Window(20))
     joins: Window = field(default_factory=lambda: Window(120))  # a class sits behind one address
+    reads: Window = field(default_factory=lambda: Window(600))  # thirty browsers that poll
     misses: Window = field(default_factory=lambda: Window(20))  # room codes that were none

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
 
-from contracts.client import RealtimeClient
-from contracts.transport import KeepAliveTransport
+from config.clients import realtime_client
 from lobby.service import Lobby
 from lobby.windows import Limits
 
@@ -27,14 +26,7 @@ class Wiring:
 
 def wired(environment: Environment) -> Wiring:
     """Everything as the environment says."""
-    client = RealtimeClient(
-        environment.realtime_url,
-        environment.service_keys[0],
-        transport=KeepAliveTransport(environment.realtime_connect_timeout_s),
-        try_timeout_s=environment.realtime_try_timeout_s,
-        total_timeout_s=environment.realtime_total_timeout_s,
-        calls_max=environment.realtime_calls_max,
-    )
+    client = realtime_client(environment)
     service = Lobby(client, environment.realtime_public_url, environment.secret_key)
     return Wiring(service, Limits() if environment.rate_limits else None)
 

@@ -10,7 +10,7 @@ from django.urls import re_path
 from contracts.bodies import Receive, Send
 from realtime.consumers import RoomConsumer
 from realtime.engine.store import StorageUnavailable
-from realtime.http import http_application
+from realtime.routing import http_application
 from realtime.runtime import runtime
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Any
 
 from channels.consumer import AsyncConsumer
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from contracts import jsonio
 from contracts.bodies import Receive, Send
@@ -14,17 +15,17 @@ from contracts.errors import Code, RoomError
 from contracts.incidents import report
 from contracts.limits import FRAME_MAX_BYTES
 from contracts.paths import canonical_room_id, is_id
-from contracts.sockets import Close, Envelope, ErrorFrame, JoinRoomMessage
+from contracts.sockets import JOIN_ROOM, Close, Envelope, ErrorFrame, JoinRoomMessage
 from realtime.auth import token_hash
 from realtime.core import commands
-from realtime.core.messages import read_payload
+from realtime.core.messages import Message, read_payload
+from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection
+from realtime.flood import FloodGuard
 from realtime.outbox import Outbox
 from realtime.runtime import Runtime, runtime
 
-JOIN_ROOM = "JOIN_ROOM"
-BAD_FRAMES_MAX, BAD_FRAMES_WINDOW_S = 10, 60.0
 # How a refused JOIN_ROOM ends: told first, then closed, so that a client can stop or come back.
 JOIN_REFUSALS = {
     Code.UNAUTHORIZED: Close.UNAUTHENTICATED,
@@ -52,7 +53,7 @@ class RoomConsumer(AsyncConsumer):
             while (event := await receive())["type"] != "websocket.disconnect":
                 await self.dispatch(event)
         finally:
-            self._forget()
+            self._forget(by_peer=not self.outbox.said_close)
             self.outbox.abandon()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
@@ -63,52 +64,82 @@ class RoomConsumer(AsyncConsumer):
         """Accept, and give the client a moment to show its token."""
         self.runtime.strangers.add(self)
         await self.base_send({"type": "websocket.accept"})
-        key = self.connection.key
-        if key.party not in self.runtime.rooms.parties or not is_id(key.room_id):
+        key, parties = self.connection.key, self.runtime.rooms.parties
+        if key.party not in parties or not is_id(key.room_id):
             self._refuse_join(RoomError(Code.ROOM_NOT_FOUND), UNSET)
             return
+        self.party: Party = parties[key.party]
         self.timer = asyncio.get_running_loop().call_later(
             self.runtime.settings.join_timeout_s, self.outbox.close, Close.NO_AUTHENTICATION
         )
 
     async def websocket_receive(self, event: dict[str, Any]) -> None:
         """Read one frame. Whatever it holds, the worst it gets is an ERROR or a close."""
-        text = event.get("text")
+        text, now = event.get("text"), monotonic()
         if self.outbox.closed:
             return  # it was sent before our close arrived
-        if text is None:
+        if not self.guard.hears(now):
+            self.outbox.close(Close.FLOOD)
+        elif text is None:
             self.outbox.close(Close.UNSUPPORTED_DATA)
         elif len(frame := text.encode(errors="replace")) > FRAME_MAX_BYTES:
             self.outbox.close(Close.TOO_LARGE)  # for servers without a bound of their own
         else:
-            await self._read(frame)
+            await self._read(frame, now)
 
     def _prepare(self) -> None:
         route = self.scope["url_route"]["kwargs"]
         key = RoomKey(route.get("party", ""), canonical_room_id(route.get("room_id", "")))
-        limit = self.runtime.settings.socket_queue_bytes
-        self.outbox = Outbox(self.base_send, limit, on_close=self._forget)
+        settings = self.runtime.settings
+        self.outbox = Outbox(self.base_send, settings.socket_queue_bytes, on_close=self._forget)
         self.connection = Connection(key, self.outbox)
-        self.bad_frames: list[float] = []
+        self.guard = FloodGuard(settings)
         self.timer: asyncio.TimerHandle | None = None
 
-    async def _read(self, frame: bytes) -> None:
+    async def _read(self, frame: bytes, now: float) -> None:
         request_id: str | UnsetType = UNSET
         try:
-            envelope = read_envelope(frame)
+            envelope = self._envelope(frame, now)
             request_id = envelope.request_id
-            if envelope.type == JOIN_ROOM:
-                await self._join(envelope)
-            elif not self.connection.player_id:
-                raise RoomError(Code.UNAUTHORIZED, "Send JOIN_ROOM first")
+            message = self._message(envelope.type)
+            if message and message.volatile:
+                self._relay(message, envelope.payload, now)
             else:
-                self._hear(envelope)
+                self.guard.admit(now)
+                await self._obey(envelope)
         except RoomError as error:
             self._send_error(error, request_id)
             if error.code == Code.BAD_REQUEST:
-                self._count_bad_frame()
+                self.guard.blame(now)
+            if self.guard.flooded:
+                self.outbox.close(Close.FLOOD)
         except Exception as bug:  # noqa: BLE001  a party's volatile handler may raise anything
             self._send_error(report(bug, self.connection.key.party), request_id)
+
+    def _envelope(self, frame: bytes, now: float) -> Envelope:
+        try:
+            return read_envelope(frame)
+        except RoomError:
+            self.guard.admit(now)
+            raise
+
+    def _message(self, kind: str) -> Message | None:
+        """The message of this type. A stranger has none: even its volatile ones are refused."""
+        return self.party.messages.get(kind) if self.connection.player_id else None
+
+    def _relay(self, message: Message, payload: Raw, now: float) -> None:
+        if self.guard.relays(self.party.volatile_per_s, now):
+            message.handle(payload, self.party, self.runtime.rooms.relay(self.connection))
+
+    async def _obey(self, envelope: Envelope) -> None:
+        if envelope.type == JOIN_ROOM:
+            await self._join(envelope)
+        elif not self.connection.player_id:
+            raise RoomError(Code.UNAUTHORIZED, "Send JOIN_ROOM first")
+        else:
+            self.party.message_of(envelope.type)
+            command = commands.Receive(self.connection.player_id, envelope.type, envelope.payload)
+            self.runtime.rooms.tell(self.connection, command, envelope.request_id)
 
     async def _join(self, envelope: Envelope) -> None:
         token = read_payload(JOIN_ROOM, JoinRoomMessage, envelope.payload).player_token
@@ -124,17 +155,6 @@ class RoomConsumer(AsyncConsumer):
         else:
             self._known()
 
-    def _hear(self, envelope: Envelope) -> None:
-        rooms = self.runtime.rooms
-        party = rooms.party(self.connection.key.party)
-        message = party.message_of(envelope.type)
-        if message.volatile:
-            payload = read_payload(message.kind, message.payload, envelope.payload)
-            message.handler(party, rooms.relay(self.connection), payload)
-            return
-        command = commands.Receive(self.connection.player_id, envelope.type, envelope.payload)
-        rooms.tell(self.connection, command, envelope.request_id)
-
     def _refuse_join(self, error: RoomError, request_id: str | UnsetType) -> None:
         self._send_error(error, request_id)
         if error.code in JOIN_REFUSALS:
@@ -143,13 +163,6 @@ class RoomConsumer(AsyncConsumer):
     def _send_error(self, error: RoomError, request_id: str | UnsetType) -> None:
         self.outbox.send(jsonio.encode(ErrorFrame(request_id=request_id, payload=error.info)))
 
-    def _count_bad_frame(self) -> None:
-        now = asyncio.get_running_loop().time()
-        recent = [at for at in self.bad_frames if at > now - BAD_FRAMES_WINDOW_S]
-        self.bad_frames = [*recent, now]
-        if len(self.bad_frames) >= BAD_FRAMES_MAX:
-            self.outbox.close(Close.FLOOD)
-
     def _known(self) -> None:
         """It is no stranger any more: it has entered a room, or is gone."""
         self.runtime.strangers.discard(self)
@@ -157,9 +170,9 @@ class RoomConsumer(AsyncConsumer):
             self.timer.cancel()
             self.timer = None
 
-    def _forget(self) -> None:
+    def _forget(self, *, by_peer: bool = False) -> None:
         self._known()
-        self.runtime.hub.drop(self.connection)
+        self.runtime.hub.drop(self.connection, by_peer=by_peer)
 
 
 def read_envelope(frame: bytes) -> Envelope:

@@ -1,25 +1,21 @@
-"""The service's HTTP: a plain ASGI application, for Django's own costs more than a register."""
+"""HTTP as a plain ASGI application: Django's own costs more than a register."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from contracts import jsonio
 from contracts.bodies import CallerGone, Receive, Send, read_body
-from contracts.errors import Code, RoomError, bad_request
-from contracts.http import Health, RegisterRequest
+from contracts.errors import Code, RoomError
 from contracts.incidents import report
-from contracts.limits import BODY_MAX_BYTES
 from contracts.paths import canonical_room_id, is_id
-from contracts.usernames import clean_username
-from realtime.auth import ServiceKeys, fingerprint, token_hash
-from realtime.core.commands import Inspect, Register
+from contracts.queries import Parameters, parameters
+from realtime.auth import ServiceKeys
 from realtime.core.rows import RoomKey
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import StorageUnavailable
-from realtime.runtime import runtime
 
 JSON = (b"content-type", b"application/json")
 
@@ -34,6 +30,11 @@ class Request(NamedTuple):
     def header(self, name: bytes) -> bytes:
         """The header's first value, or nothing."""
         return next((value for key, value in self.scope["headers"] if key == name), b"")
+
+    @property
+    def query(self) -> Parameters:
+        """The parameters after the path."""
+        return parameters(self.scope["query_string"])
 
     def room_in(self, rooms: Rooms) -> RoomKey:
         """The room in the path. Raises NOT_FOUND for what can be no room of any party."""
@@ -64,86 +65,48 @@ class Answer(NamedTuple):
     body: object
 
 
-async def register(request: Request) -> Answer:
-    """The lobby admits a player to a room, or creates the room with its host."""
-    serving = await runtime()
-    request.require_service_key(serving.service_keys)
-    key = request.room_in(serving.rooms)
-    ask = jsonio.decode(await request.body(BODY_MAX_BYTES), RegisterRequest)
-    username = clean_username(ask.username)
-    if not serving.rooms.party(key.party).offers_lobby:
-        raise bad_request("party", "This party's rooms are not created or joined through the lobby")
-    command = Register(
-        player_id=ask.player_id,
-        token_hash=token_hash(ask.player_token),
-        fingerprint=fingerprint(ask),
-        username=username,
-        role=ask.role,
-        is_host=ask.is_host,
-        settings=ask.settings,
-        visibility=ask.visibility,
-    )
-    return Answer(200, await serving.rooms.ask(key, command))
-
-
-async def state(request: Request) -> Answer:
-    """A room's summary, for anybody who knows its id."""
-    rooms = (await runtime()).rooms
-    return Answer(200, await rooms.ask(request.room_in(rooms), Inspect()))
-
-
-async def healthz(request: Request) -> Answer:
-    """The process runs."""
-    return Answer(200, Health("ok"))
-
-
-async def readyz(request: Request) -> Answer:
-    """The process can do its work: storage answers, and its tables are as this code expects."""
-    serving = await runtime()
-    checks = await serving.store.check()
-    if serving.draining:
-        checks = {**checks, "draining": "this process is shutting down"}
-    ready = all(found == "ok" for found in checks.values())
-    return Answer(200 if ready else 503, Health("ok" if ready else "unavailable", checks))
-
-
 Handler = Callable[[Request], Awaitable[Answer]]
-_ROOM = r"/parties/(?P<party>[^/]+)/(?P<room_id>[^/]+)"
-ROUTES: list[tuple[re.Pattern[str], str, Handler]] = [
-    (re.compile(_ROOM + "/register"), "POST", register),
-    (re.compile(_ROOM + "/state"), "GET", state),
-    (re.compile("/healthz"), "GET", healthz),
-    (re.compile("/readyz"), "GET", readyz),
-]
 
 
-async def http_application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer one request; every refusal is the catalogue's JSON."""
-    try:
-        handler, path = _route(scope)
-        status, answered = await handler(Request(scope, receive, path))
-        body, headers = jsonio.encode(answered), {}
-    except CallerGone:
-        return
-    except Exception as error:  # noqa: BLE001  every failure has an answer
-        refusal = _as_room_error(error)
-        status, headers, body = refusal.status, refusal.headers, jsonio.encode(refusal.body)
-    await _answer(send, status, body, headers)
+class Route(NamedTuple):
+    """What is done at the paths of this form, by the one method that they take."""
+
+    pattern: re.Pattern[str]
+    method: str
+    handler: Handler
+
+
+class HttpApplication:
+    """Answers one request; every refusal is the catalogue's JSON."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = routes
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        try:
+            handler, path = self._route(scope)
+            status, answered = await handler(Request(scope, receive, path))
+            body, headers = jsonio.encode(answered), {}
+        except CallerGone:
+            return
+        except Exception as error:  # noqa: BLE001  every failure has an answer
+            refusal = _as_room_error(error)
+            status, headers, body = refusal.status, refusal.headers, jsonio.encode(refusal.body)
+        await _answer(send, status, body, headers)
+
+    def _route(self, scope: dict[str, Any]) -> tuple[Handler, dict[str, str]]:
+        for pattern, method, handler in self._routes:
+            if match := pattern.fullmatch(scope["path"]):
+                if scope["method"] != method:
+                    raise MethodNotAllowed(method)
+                return handler, match.groupdict()
+        raise RoomError(Code.NOT_FOUND)
 
 
 def _as_room_error(error: Exception) -> RoomError:
     if isinstance(error, StorageUnavailable):
         return RoomError(Code.STORAGE_UNAVAILABLE)
     return error if isinstance(error, RoomError) else report(error, "http")
-
-
-def _route(scope: dict[str, Any]) -> tuple[Handler, dict[str, str]]:
-    for pattern, method, handler in ROUTES:
-        if match := pattern.fullmatch(scope["path"]):
-            if scope["method"] != method:
-                raise MethodNotAllowed(method)
-            return handler, match.groupdict()
-    raise RoomError(Code.NOT_FOUND)
 
 
 class MethodNotAllowed(RoomError):

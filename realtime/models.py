@@ -1,4 +1,4 @@
-"""The tables, as the ORM sees them. Rooms, seats and journal are written by the store alone."""
+"""The tables, as the ORM sees them. The store alone writes rooms, seats, journal and matches."""
 
 import uuid
 
@@ -83,6 +83,7 @@ class Room(models.Model):
     seq = models.PositiveBigIntegerField(db_default=0)
     state = models.BinaryField()
     alarm_at = models.DateTimeField(null=True, blank=True)
+    alarms_parked = models.PositiveIntegerField(db_default=0)
     players = models.PositiveIntegerField(db_default=0)
     spectators = models.PositiveIntegerField(db_default=0)
     created_at = models.DateTimeField()
@@ -101,6 +102,24 @@ class Room(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(players__lte=models.F("max_players")), name="rooms_cap"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["alarm_at"],
+                condition=models.Q(alarm_at__isnull=False),
+                name="rooms_alarm_at",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(expires_at__isnull=False),
+                name="rooms_expires_at",
+            ),
+            models.Index(
+                fields=["party", "-room_id"],
+                condition=models.Q(visibility=Visibility.PUBLIC)
+                & ~models.Q(status=RoomStatus.CLOSED),
+                name="rooms_listed",
             ),
         ]
 
@@ -170,3 +189,53 @@ class JournalEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} {self.command}"
+
+
+class Match(models.Model):
+    """A finished match. It outlives its room, whose code may come to name another one."""
+
+    match_id = models.CharField(max_length=64, primary_key=True)
+    room_id = models.UUIDField()
+    party = models.CharField(max_length=64)
+    code = models.CharField(max_length=64)
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+    end_reason = models.CharField(max_length=64)
+    settings = models.JSONField()
+
+    class Meta:
+        db_table = "matches"
+        verbose_name_plural = "matches"
+        indexes = [
+            models.Index(fields=["room_id", "-end_at"], name="matches_of_room"),
+            models.Index(fields=["party", "-end_at"], name="matches_of_party"),
+        ]
+
+    def __str__(self) -> str:
+        return self.match_id
+
+
+class MatchPlayer(models.Model):
+    """How one participant ended a match."""
+
+    pk = models.CompositePrimaryKey("match_id", "player_id")
+    match = models.ForeignKey(Match, models.CASCADE, db_index=False, related_name="players")
+    party = models.CharField(max_length=64)  # that of the match: each has its own leaderboard
+    rank = models.PositiveIntegerField()
+    player_id = models.CharField(max_length=128)
+    username = models.CharField(max_length=128)
+    role = models.CharField(max_length=16, choices=Role.choices)
+    score = models.BigIntegerField()
+
+    class Meta:
+        db_table = "match_players"
+        indexes = [
+            models.Index(
+                fields=["party", "-score"],
+                condition=models.Q(role=Role.PLAYER),
+                name="match_players_leaders",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rank}. {self.username}"

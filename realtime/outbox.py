@@ -39,6 +39,7 @@ class Outbox:
         self._view: View | None = None  # the newest in _waiting that may be replaced
         self._task: asyncio.Task[None] | None = None
         self.closed = False
+        self.said_close = False  # it was we who closed
 
     def send(self, frame: bytes) -> None:
         """Queue one text frame."""
@@ -61,7 +62,7 @@ class Outbox:
         """Close after what is queued; nothing is sent after it, and nothing heard."""
         self._put(code)
         if not self.closed:
-            self.closed = True
+            self.closed = self.said_close = True
             asyncio.get_running_loop().call_soon(self._on_close)
 
     def abandon(self) -> None:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
-from importlib import import_module
+from collections.abc import Callable
 from random import Random
 
 from django.conf import settings as django_settings
 
 from config.env import Environment
 from contracts.complaints import Complaints
-from contracts.paths import is_party
 from realtime.auth import Origins, ServiceKeys
-from realtime.core.party import Party
-from realtime.core.turns import Surroundings
-from realtime.engine.actor import Engine, Limits
+from realtime.core.surroundings import Graces, Surroundings
+from realtime.engine.clock import Clock
 from realtime.engine.hub import Hub
+from realtime.engine.memory import Engine, Limits
 from realtime.engine.orm_store import OrmStore
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import Store
+from realtime.listing import Listing
+from realtime.loading import load_parties
 
 PARTIES = ("realtime.parties.leet99.Leet99", "realtime.parties.chat.ChatParty")
 
@@ -28,9 +28,10 @@ PARTIES = ("realtime.parties.leet99.Leet99", "realtime.parties.chat.ChatParty")
 class Runtime:
     """One process of the realtime service."""
 
-    def __init__(self, settings: Environment, store: Store) -> None:
+    def __init__(self, settings: Environment, store: Store, listing: Listing | None = None) -> None:
         self.settings = settings
         self.store = store
+        self.listing = listing or Listing()
         self.hub = Hub()
         self.service_keys = ServiceKeys(settings.service_keys)
         self.origins = Origins(settings.allowed_origins)
@@ -39,7 +40,9 @@ class Runtime:
             store=store,
             hub=self.hub,
             clock=time.time,
-            surroundings=Surroundings(Random, settings.max_spectators),
+            surroundings=Surroundings(
+                Random, settings.max_spectators, _graces(settings), verify=not settings.production
+            ),
             complaints=Complaints("commits or reads of rooms"),
             limits=Limits(
                 mailbox_size=settings.mailbox_size,
@@ -47,54 +50,42 @@ class Runtime:
                 commit_deadline_s=settings.commit_deadline_s,
                 refresh_interval_s=settings.refresh_interval_s,
                 room_idle_s=settings.room_idle_s,
+                clock_interval_s=settings.clock_interval_s,
+                prune_interval_s=settings.prune_interval_s,
             ),
         )
         self.rooms = Rooms(load_parties((*PARTIES, *settings.parties)), engine)
+        self.clock = Clock(self.rooms, engine)
         self.draining = False
 
     async def start(self) -> None:
         """Open storage. Raises StorageUnavailable with a reason an operator can act on."""
         await self.store.start()
+        self.listing.start()
+        self.clock.start()
 
     async def close(self) -> None:
         """Finish what was taken on, then close storage."""
         self.draining = True
+        await self.clock.close()
         try:
             async with asyncio.timeout(self.settings.drain_timeout_s):
                 await self.rooms.close()
         except TimeoutError:
             pass  # what is left was not acknowledged
-        await self.store.close()
+        await asyncio.gather(self.listing.close(), self.store.close())
 
 
-class UnusableParty(Exception):
-    """GREENROOM_PARTIES names something that is no room type; the message is a sentence."""
-
-
-def load_parties(paths: Iterable[str]) -> dict[str, Party]:
-    """Room types by slug, from the dotted paths of their classes. Raises UnusableParty."""
-    parties: dict[str, Party] = {}
-    for path in paths:
-        party = _party_class(path)()
-        if not is_party(getattr(party, "slug", "")) or party.slug in parties:
-            raise UnusableParty(
-                f"{path} needs a slug of its own: lower-case letters, digits and dashes."
-            )
-        parties[party.slug] = party
-    return parties
-
-
-def _party_class(path: str) -> type[Party]:
-    module, _, name = path.rpartition(".")
-    try:
-        found = getattr(import_module(module), name)
-    except ModuleNotFoundError as missing:
-        raise UnusableParty(f"{path} is not there: no module named {missing.name}.") from missing
-    except AttributeError:
-        raise UnusableParty(f"{path} is not there: {module} holds no {name}.") from None
-    if not (isinstance(found, type) and issubclass(found, Party)):
-        raise UnusableParty(f"{path} is not a room type: make it a subclass of Party.")
-    return found
+def _graces(settings: Environment) -> Graces:
+    return Graces(
+        host_left_s=settings.host_left_grace_s,
+        host_lost_s=settings.host_lost_grace_s,
+        seat_s=settings.seat_grace_s,
+        empty_s=settings.empty_room_s,
+        roll_call_s=settings.roll_call_s,
+        late_s=settings.late_absence_s,
+        closed_s=settings.closed_room_s,
+    )
 
 
 def orm_store(settings: Environment) -> Store:

@@ -12,7 +12,8 @@ from config.env import Environment
 from config.serving import server_config, tune_process
 from contracts.limits import FRAME_MAX_BYTES
 from realtime.engine.store import StorageUnavailable
-from realtime.runtime import UnusableParty, runtime
+from realtime.loading import UnusableParty
+from realtime.runtime import runtime
 
 PING_INTERVAL_S = PING_TIMEOUT_S = 20  # a half-open socket is closed within 45 s
 

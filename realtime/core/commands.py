@@ -37,6 +37,38 @@ class Receive(Struct, frozen=True, tag_field="command", tag="receive"):
     payload: msgspec.Raw
 
 
+class Presence(Struct, frozen=True, tag_field="command", tag="presence"):
+    """Who is connected has changed. `left`: whose last socket was closed by its own end."""
+
+    left: tuple[str, ...] = ()
+
+
+class Alarm(Struct, frozen=True, tag_field="command", tag="alarm"):
+    """The time of an alarm has come."""
+
+    name: str
+
+
+class SetBack(Struct, frozen=True, tag_field="command", tag="set-back"):
+    """The handler of an alarm that was due has failed: later again, or not any more."""
+
+    name: str
+
+
+class RetryAlarms(Struct, frozen=True, tag_field="command", tag="retry-alarms"):
+    """Alarms that were given up get another try."""
+
+
+class Remove(Struct, frozen=True, tag_field="command", tag="remove"):
+    """An administrator removes a member."""
+
+    player_id: str
+
+
+class Close(Struct, frozen=True, tag_field="command", tag="close"):
+    """An administrator closes the room."""
+
+
 class Inspect(Struct, frozen=True, tag_field="command", tag="inspect"):
     """Somebody asks for the room's summary."""
 
@@ -45,4 +77,16 @@ class Refresh(Struct, frozen=True, tag_field="command", tag="refresh"):
     """Every connected player is owed a fresh view."""
 
 
-Command: TypeAlias = Register | Connect | Receive | Inspect | Refresh
+Command: TypeAlias = (
+    Register
+    | Connect
+    | Receive
+    | Presence
+    | Alarm
+    | SetBack
+    | RetryAlarms
+    | Remove
+    | Close
+    | Inspect
+    | Refresh
+)

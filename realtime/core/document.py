@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from contracts import jsonio
 from contracts.http import Visibility
+from realtime.core.alarms import Due
 from realtime.core.commands import Register
 from realtime.core.roster import Roster
 
@@ -28,6 +29,8 @@ class Document(Struct, Generic[SettingsT, StateT]):
     visibility: Visibility
     roster: Roster
     seq: int = 0  # of the last kept broadcast
+    alarms: dict[str, Due] = {}
+    expires_at: float | None = None  # seconds since the epoch; set when the room is closed
 
 
 _DECODERS: dict[type[Party], msgspec.json.Decoder[Document[Any, Any]]] = {}

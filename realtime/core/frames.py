@@ -24,7 +24,7 @@ def frame(
 class View:
     """A snapshot whose payload is an object of shared fields, encoded once, and personal ones."""
 
-    __slots__ = ("_head", "_shared")
+    __slots__ = ("_fields", "_head", "_shared")
 
     def __init__(
         self,
@@ -34,13 +34,18 @@ class View:
         seq: int | UnsetType = UNSET,
         request_id: str | UnsetType = UNSET,
     ) -> None:
+        if not isinstance(shared, Mapping):
+            raise TypeError(f"A view is a mapping of fields, not {type(shared).__name__}")
         # The envelope's last field is its payload when the head is cut before `{}`.
         envelope = jsonio.encode({"type": kind, **_given(requestId=request_id, seq=seq)})
         self._head = envelope[:-1] + b',"payload":'
+        self._fields = shared.keys()
         self._shared = jsonio.encode(shared)
 
     def frame(self, personal: Mapping[str, object]) -> bytes:
         """The snapshot for one player; personal fields come first."""
+        if both := self._fields & personal.keys():
+            raise ValueError(f"view and own_view both have {', '.join(sorted(both))}")
         own = jsonio.encode(personal)
         between = b"," if len(own) > 2 and len(self._shared) > 2 else b""
         return self._head + own[:-1] + between + self._shared[1:] + b"}"

@@ -11,34 +11,51 @@ from msgspec import Struct
 
 from contracts import jsonio
 from contracts.errors import Code, RoomError
-from contracts.sockets import Empty
+from contracts.sockets import JOIN_ROOM, Empty
 
 H = TypeVar("H", bound=Callable[..., None])
 S = TypeVar("S", bound=Struct)
 
 
 class Message(NamedTuple):
-    """A message type that clients may send."""
+    """A message type that clients may send. Without a `payload` model, its payload is empty."""
 
     kind: str
-    payload: type[Struct]
+    payload: type[Struct] | None
     handler: Callable[..., None]
     volatile: bool
 
+    def handle(self, payload: msgspec.Raw, *subjects: object) -> None:
+        """Read the payload and call the handler. Raises BAD_REQUEST, and what the handler does."""
+        read = read_payload(self.kind, self.payload or Empty, payload)
+        answer: object = self.handler(*subjects, *([read] if self.payload else []))
+        if answer is not None:
+            raise TypeError(
+                f"{self.handler.__qualname__} returned {answer!r}. A handler returns nothing: "
+                "it calls room.reply, room.send or room.broadcast, or raises RoomError."
+            )
+
 
 def message(
-    kind: str, payload: type[Struct] = Empty, *, volatile: bool = False
+    kind: str, payload: type[Struct] | None = None, *, volatile: bool = False
 ) -> Callable[[H], H]:
     """Let clients send `kind`, with a payload that `payload` can read.
 
-    The handler is called with the room, the player and the payload. A volatile message changes
-    nothing and is not kept: its handler gets a `Relay` in place of the room and the player, and
-    what it broadcasts leaves at once.
+    The handler is called with the room, the player and, if it has a model, the payload. A volatile
+    message changes nothing and is not kept: its handler gets a `Relay` in place of the room and the
+    player, and what it broadcasts leaves at once.
     """
+    if not isinstance(kind, str):
+        raise TypeError('Name the message\'s type: @message("TYPE")')
+    if kind == JOIN_ROOM:
+        raise TypeError(f"{kind} is the room's own: a party's hook for it is on_join")
 
     def declare(handler: H) -> H:
-        if inspect.iscoroutinefunction(handler):
-            raise TypeError(f"{handler.__qualname__} handles {kind}: write `def`, not `async def`")
+        expected = ["self", *(["relay"] if volatile else ["room", "player"])]
+        expected += ["payload"] if payload else []
+        if len(inspect.signature(handler).parameters) != len(expected):
+            form = f"def {handler.__name__}({', '.join(expected)})"
+            raise TypeError(f"{handler.__qualname__} handles {kind}: write `{form}`")
         handler.message = Message(kind, payload, handler, volatile)  # type: ignore[attr-defined]
         return handler
 
@@ -46,9 +63,16 @@ def message(
 
 
 def declared(party: type) -> dict[str, Message]:
-    """The messages that this class itself declares."""
-    found = (getattr(value, "message", None) for value in vars(party).values())
-    return {item.kind: item for item in found if isinstance(item, Message)}
+    """The messages that this class itself declares. Raises TypeError for two of one type."""
+    found: dict[str, Message] = {}
+    for value in vars(party).values():
+        one = getattr(value, "message", None)
+        if not isinstance(one, Message):
+            continue
+        if one.kind in found:
+            raise TypeError(f"{party.__name__} has two handlers for {one.kind}")
+        found[one.kind] = one
+    return found
 
 
 def read_payload(kind: str, model: type[S], payload: msgspec.Raw) -> S:

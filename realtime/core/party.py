@@ -14,6 +14,7 @@ run twice, so they keep nothing on `self`, and take time and chance only from `r
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from msgspec import Struct
 
 from contracts.errors import Code, RoomError
 from contracts.limits import PLAYER_CAP_MAX
-from contracts.sockets import Close, Empty
+from contracts.sockets import Close
 from realtime.core.messages import Message, declared, message
 from realtime.core.room import Room
 from realtime.core.roster import Player
@@ -49,10 +50,14 @@ class Party:
     State: ClassVar[type[Struct]] = Nothing
     first_phase: ClassVar[str] = "lobby"
     snapshot_type: ClassVar[str] = "ROOM_SNAPSHOT"
+    volatile_per_s: ClassVar[float] = 60.0  # a socket's volatile messages above this are dropped
     offers_lobby: ClassVar[bool] = True  # whether POST /api/rooms may create one
     messages: ClassVar[dict[str, Message]]
 
     def __init_subclass__(cls) -> None:
+        for name, value in vars(cls).items():
+            if inspect.iscoroutinefunction(value):
+                raise TypeError(f"{cls.__name__}.{name}: write `def`, not `async def`")
         cls.messages = {**cls.messages, **declared(cls)}
 
     def message_of(self, kind: str) -> Message:
@@ -87,6 +92,10 @@ class Party:
         self.announce(room, player)
         room.refresh()
 
+    def on_alarm(self, room: Room, name: str) -> None:
+        """An alarm that `room.alarm` has set is due. If this raises, it is called again later."""
+        raise NotImplementedError(f"{type(self).__name__} set {name!r}, yet has no on_alarm")
+
     def on_host(self, room: Room, host: Player) -> None:
         """Another player became host; only the view tells a client that it is the host."""
         room.broadcast_view()
@@ -104,16 +113,25 @@ class Party:
 
     def member(self, room: Room, player: Player) -> Struct:
         """A member as everybody may see it."""
-        return Member(player.player_id, player.username, player.role, room.roster.is_host(player))
+        return Member(player.player_id, player.username, player.role, room.is_host(player))
 
     def announce(self, room: Room, player: Player) -> None:
         """Tell everybody how this member looks now."""
         room.broadcast("PLAYER_UPDATE", {"player": self.member(room, player)})
 
     @message("LEAVE_ROOM")
-    def leave(self, room: Room, player: Player, nothing: Empty) -> None:
+    def leave(self, room: Room, player: Player) -> None:
         """The player gives its seat back."""
-        room.release(player, Close.NORMAL)
+        self.dismiss(room, player)
+
+    def dismiss(self, room: Room, player: Player, code: Close = Close.NORMAL) -> None:
+        """Let a member go: who leaves, is removed, or stays away for too long."""
+        room.release(player, code)
+
+    def remove(self, room: Room, player: Player) -> None:
+        """Send a member away who may not come back."""
+        room.roster.ban(player)
+        self.dismiss(room, player, Close.REMOVED)
 
 
 Party.messages = declared(Party)

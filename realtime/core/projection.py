@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts import jsonio
+from realtime.core import alarms
 from realtime.core.document import Document
 from realtime.core.roster import Player
 from realtime.core.rows import RoomRow, SeatRow
@@ -12,13 +13,16 @@ from realtime.core.rows import RoomRow, SeatRow
 if TYPE_CHECKING:
     from realtime.core.party import Party
 
-Seats: TypeAlias = dict[str, tuple[Player, bool]]  # by player id: the player, and whether host
+Seats: TypeAlias = dict[str, tuple[Player, bool, str | None]]  # player, whether host, token hash
 
 
 def seats(document: Document[Any, Any]) -> Seats:
     """Every member, with what its row depends on. Players are frozen, so this is a snapshot."""
-    roster = document.roster
-    return {key: (player, key == roster.host) for key, player in roster.players.items()}
+    roster, known = document.roster, document.roster.credentials
+    return {
+        key: (player, key == roster.host, known[key].token_hash if key in known else None)
+        for key, player in roster.players.items()
+    }
 
 
 def changes(before: Seats, after: Seats) -> tuple[tuple[str, ...], tuple[SeatRow, ...]]:
@@ -33,7 +37,7 @@ def room_row(party: Party, document: Document[Any, Any], encoded: bytes) -> Room
     roster = document.roster
     return RoomRow(
         visibility=document.visibility,
-        status=party.status(document.phase),
+        status=party.status(document.phase) if document.expires_at is None else "closed",
         phase=document.phase,
         max_players=party.cap(document.settings),
         players=roster.count("player"),
@@ -41,16 +45,19 @@ def room_row(party: Party, document: Document[Any, Any], encoded: bytes) -> Room
         settings=jsonio.encode(document.settings),
         seq=document.seq,
         state=encoded,
+        alarm_at=alarms.next_due(document.alarms),
+        alarms_parked=len(alarms.parked(document.alarms)),
+        expires_at=document.expires_at,
     )
 
 
-def _seat_row(player: Player, is_host: bool) -> SeatRow:
+def _seat_row(player: Player, is_host: bool, token_hash: str | None) -> SeatRow:
     return SeatRow(
         player_id=player.player_id,
         username=player.username,
         username_key=player.username_key,
         role=player.role,
-        token_hash=player.token_hash,
+        token_hash=token_hash,
         is_host=is_host,
         seat_index=player.seat,
         joined_at=player.joined_at,

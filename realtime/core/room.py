@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
 
+from contracts import jsonio
+from contracts.errors import Code, RoomError
+from contracts.http import Standing
+from contracts.limits import PHASE_MAX
 from contracts.sockets import Close
-from realtime.core import frames
+from realtime.core import attendance, frames
+from realtime.core.alarms import Due
 from realtime.core.document import Document
 from realtime.core.effects import Disconnect, Effect, RefreshSoon, Reply, ToAll, ToEach, ToPlayer
 from realtime.core.roster import Player, Roster
-from realtime.core.rows import RoomKey
+from realtime.core.rows import MatchRow, RoomKey
+from realtime.core.surroundings import Chance, Surroundings
 
 if TYPE_CHECKING:
     from realtime.core.party import Party
-
-
-class Chance(Protocol):
-    """What a turn may draw, from the seed its journal entry keeps (a `random.Random`)."""
-
-    def random(self) -> float: ...
-    def getrandbits(self, k: int, /) -> int: ...
-    def randint(self, a: int, b: int) -> int: ...
-    def choice(self, seq: Sequence[Any]) -> Any: ...
-    def shuffle(self, x: list[Any]) -> None: ...
 
 
 class Room:
@@ -36,16 +33,17 @@ class Room:
     """
 
     __slots__ = (
-        "_chance",
         "_random",
+        "_seed",
         "connected",
         "document",
         "effects",
         "key",
-        "max_spectators",
+        "matches",
         "now",
         "party",
         "request_id",
+        "surroundings",
     )
 
     def __init__(
@@ -55,21 +53,22 @@ class Room:
         document: Document[Any, Any],
         *,
         now: float,
-        chance: Callable[[], Chance],
+        seed: int,
         connected: frozenset[str],
         request_id: str | UnsetType,
-        max_spectators: int,
+        surroundings: Surroundings,
     ) -> None:
         self.party = party
         self.document = document
         self.key = key
         self.now = now  # seconds since the epoch
-        self._chance = chance
+        self._seed = seed
         self._random: Chance | None = None
         self.connected = connected  # ids of the players who have a connection
         self.request_id = request_id
-        self.max_spectators = max_spectators
+        self.surroundings = surroundings
         self.effects: list[Effect] = []
+        self.matches: list[MatchRow] = []
 
     @property
     def id(self) -> str:
@@ -80,7 +79,7 @@ class Room:
     def random(self) -> Chance:
         """Chance that the journal can repeat."""
         if self._random is None:
-            self._random = self._chance()
+            self._random = self.surroundings.chance(self._seed)
         return self._random
 
     @property
@@ -108,6 +107,8 @@ class Room:
 
     @phase.setter
     def phase(self, phase: str) -> None:
+        if not isinstance(phase, str) or not 0 < len(phase) <= PHASE_MAX:
+            raise ValueError(f"A phase is a text of 1 to {PHASE_MAX} characters, not {phase!r}")
         self.document.phase = phase
 
     @property
@@ -119,6 +120,61 @@ class Room:
     def players(self) -> list[Player]:
         """The members of every role, in the order they joined."""
         return list(self.document.roster.players.values())
+
+    @property
+    def present(self) -> list[Player]:
+        """The members who are connected, in the order they joined."""
+        return [player for player in self.players if player.player_id in self.connected]
+
+    def player(self, player_id: str) -> Player | None:
+        """The member of this id."""
+        return self.roster.member(player_id)
+
+    def is_host(self, player: Player) -> bool:
+        """Whether this player is the host."""
+        return self.roster.is_host(player)
+
+    def add_bot(self, username: str) -> Player:
+        """Let a bot in. It has a name like everybody, and no seat under the cap. Raises
+        USERNAME_TAKEN."""
+        if self.roster.has_name(username):
+            raise RoomError(Code.USERNAME_TAKEN)
+        bot = self.roster.add_bot(self.new_id("bot"), username, self.now)
+        self.party.on_register(self, bot)
+        return bot
+
+    def new_id(self, prefix: str) -> str:
+        """An id that nobody else has, such as `bot_9f0c…`."""
+        return f"{prefix}_{self.random.getrandbits(128):032x}"
+
+    @property
+    def alarms(self) -> dict[str, Due]:
+        """What is planned, by name; `alarm` and `cancel_alarm` change it."""
+        return self.document.alarms
+
+    def due(self, name: str) -> float | None:
+        """When an alarm is due, in seconds since the epoch; None when there is no such alarm."""
+        found = self.document.alarms.get(name)
+        return found.at if found else None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the room is over; then no command reaches it any more."""
+        return self.document.expires_at is not None
+
+    def alarm(self, name: str, after_s: float) -> None:
+        """Have the party's `on_alarm` called with `name` once, `after_s` seconds from now or soon
+        after, also if the service is restarted meanwhile. A later call moves the alarm."""
+        if attendance.is_reserved(name):
+            raise ValueError(f"The alarm {name!r} is the room's own: choose another name")
+        if not isfinite(after_s):
+            raise ValueError(f"The alarm {name!r} is due in {after_s!r} seconds, which is never")
+        self.document.alarms[name] = Due(self.now + after_s)
+
+    def cancel_alarm(self, name: str) -> None:
+        """Forget an alarm; harmless when there is none."""
+        if not attendance.is_reserved(name):
+            self.document.alarms.pop(name, None)
 
     def reply(self, kind: str, payload: object) -> None:
         """Answer the connection that sent this message; its request id is echoed."""
@@ -140,9 +196,36 @@ class Room:
         """Show everybody the room soon; many refreshes within a moment cost one."""
         self.effects.append(RefreshSoon())
 
-    def close(self, player: Player, code: Close = Close.NORMAL) -> None:
+    def disconnect(self, player: Player, code: Close = Close.NORMAL) -> None:
         """Close every connection of one player."""
         self.effects.append(Disconnect(player.player_id, code))
+
+    def close(self) -> None:
+        """End the room for good: everybody is sent away, and nothing happens here any more."""
+        self.document.expires_at = self.now + self.surroundings.graces.closed_s
+        self.document.alarms.clear()
+        for player in self.players:
+            if player.player_id in self.connected:
+                self.disconnect(player, Close.ROOM_NOT_FOUND)
+
+    def record(
+        self, match_id: str, started_at: float, end_reason: str, standings: Sequence[Standing]
+    ) -> None:
+        """Keep a match that ends now for good, in the same commit as this turn.
+
+        `match_id` is one of `new_id`, `started_at` is in seconds since the epoch. The match is
+        found by its id, in its room's list and, its players' scores, on the leaderboard.
+        """
+        self.matches.append(
+            MatchRow(
+                match_id=match_id,
+                started_at=started_at,
+                ended_at=self.now,
+                end_reason=end_reason,
+                settings=jsonio.encode(self.settings),
+                standings=tuple(standings),
+            )
+        )
 
     def release(self, player: Player, code: Close = Close.NORMAL) -> None:
         """Let a player go for good: seat and name are free, the token opens nothing."""
@@ -154,12 +237,15 @@ class Room:
         self.roster.retire(player)
         self._part(player, code)
 
+    def forget_retired(self) -> None:
+        """Those who were retired are no members any more: seats and names are free."""
+        self.roster.forget_retired()
+
     def views(self, *, seq: int | UnsetType = UNSET) -> ToEach:
         """The room as each connected player may see it now; the shared part is encoded once."""
         view = frames.View(self.party.snapshot_type, self.party.view(self), seq=seq)
         own = self.party.own_view
-        present = [player for player in self.players if player.player_id in self.connected]
-        return ToEach({player.player_id: view.frame(own(self, player)) for player in present})
+        return ToEach({one.player_id: view.frame(own(self, one)) for one in self.present})
 
     def view_for(self, player: Player) -> bytes:
         """The room as one player may see it now, as a direct answer."""
@@ -168,9 +254,10 @@ class Room:
         return view.frame(self.party.own_view(self, player))
 
     def _part(self, player: Player, code: Close) -> None:
-        self.close(player, code)
+        self.disconnect(player, code)
+        self.connected -= {player.player_id}
         self.party.on_leave(self, player)
-        if host := self.roster.elect(self.connected - {player.player_id}):
+        if host := self.roster.elect(self.connected):
             self.party.on_host(self, host)
 
     def _next_seq(self) -> int:

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from contracts.http import Standing
+
 Status = Literal["open", "in_game", "closed"]
 
 
@@ -37,7 +39,9 @@ class RoomRow(Struct, frozen=True):
     settings: bytes
     seq: int
     state: bytes
-    alarm_at: float | None = None  # seconds since the epoch
+    alarm_at: float | None = None  # seconds since the epoch: when the next alarm is due
+    alarms_parked: int = 0  # alarms given up after their handler failed again and again
+    expires_at: float | None = None  # seconds since the epoch: a closed room's code is free then
 
 
 class SeatRow(Struct, frozen=True):
@@ -47,7 +51,7 @@ class SeatRow(Struct, frozen=True):
     username: str
     username_key: str
     role: str
-    token_hash: str
+    token_hash: str | None  # a bot has none
     is_host: bool
     seat_index: int | None
     joined_at: float  # seconds since the epoch
@@ -61,6 +65,17 @@ class JournalRow(Struct, frozen=True):
     command: str
     actor: str  # the player's id, or empty for the service itself
     entry: bytes
+
+
+class MatchRow(Struct, frozen=True):
+    """A finished match. It outlives its room."""
+
+    match_id: str
+    started_at: float  # seconds since the epoch
+    ended_at: float
+    end_reason: str
+    settings: bytes  # JSON
+    standings: tuple[Standing, ...]
 
 
 class Commit(Struct, frozen=True):
@@ -77,6 +92,7 @@ class Commit(Struct, frozen=True):
     journal: tuple[JournalRow, ...]
     changed: tuple[str, ...]
     seats: tuple[SeatRow, ...]
+    matches: tuple[MatchRow, ...] = ()  # that these turns finished
 
     @property
     def version(self) -> int:

@@ -8,9 +8,23 @@ from typing import Any, TypeAlias
 from contracts import jsonio
 from contracts.errors import Code, RoomError, bad_request
 from contracts.http import Counts, PlayerCounts, RegisterReply, RoomState
-from realtime.core.commands import Command, Connect, Inspect, Receive, Refresh, Register
+from realtime.core import attendance
+from realtime.core.alarms import Due, parked
+from realtime.core.commands import (
+    Alarm,
+    Close,
+    Command,
+    Connect,
+    Inspect,
+    Presence,
+    Receive,
+    Refresh,
+    Register,
+    Remove,
+    RetryAlarms,
+    SetBack,
+)
 from realtime.core.effects import Enter
-from realtime.core.messages import read_payload
 from realtime.core.room import Room
 
 Rule: TypeAlias = Callable[[Room, Any], object]
@@ -33,7 +47,7 @@ def register(room: Room, ask: Register) -> RegisterReply:
             room.now,
             started=room.phase != room.party.first_phase,
             cap=room.party.cap(room.settings),
-            max_spectators=room.max_spectators,
+            max_spectators=room.surroundings.max_spectators,
         )
         room.party.on_register(room, player)
     return _registered(room)
@@ -60,13 +74,51 @@ def receive(room: Room, ask: Receive) -> None:
     if player is None:
         raise RoomError(Code.UNAUTHORIZED, "You are not a member of this room any more")
     message = room.party.message_of(ask.type)
-    payload = read_payload(message.kind, message.payload, ask.payload)
-    answer: object = message.handler(room.party, room, player, payload)
-    if answer is not None:
-        raise TypeError(
-            f"{message.handler.__qualname__} returned {answer!r}. A handler returns nothing: "
-            "it calls room.reply, room.send or room.broadcast, or raises RoomError."
-        )
+    message.handle(ask.payload, room.party, room, player)
+
+
+def presence(room: Room, ask: Presence) -> None:
+    """Those who are away are noted by reconciling, which ends every turn."""
+    host = room.roster.host
+    if host in ask.left and host not in room.connected:
+        attendance.hosts_goodbye(room)
+
+
+def alarm(room: Room, ask: Alarm) -> None:
+    """Let an alarm take effect, unless another turn already did or moved it."""
+    due = room.alarms.get(ask.name)
+    if due is None or due.parked or due.at > room.now:
+        return
+    del room.alarms[ask.name]
+    if attendance.is_reserved(ask.name):
+        attendance.ring(room, ask.name, late_s=room.now - due.at)
+    else:
+        room.party.on_alarm(room, ask.name)
+
+
+def set_back(room: Room, ask: SetBack) -> None:
+    """An alarm whose handler failed is tried again later, or parked."""
+    if due := room.alarms.get(ask.name):
+        room.alarms[ask.name] = due.set_back(room.now)
+
+
+def retry_alarms(room: Room, ask: RetryAlarms) -> None:
+    """Parked alarms are due now."""
+    for name in parked(room.alarms):
+        room.alarms[name] = Due(room.now)
+
+
+def remove(room: Room, ask: Remove) -> None:
+    """A member is sent away by an administrator."""
+    player = room.roster.member(ask.player_id)
+    if player is None:
+        raise RoomError(Code.PLAYER_NOT_FOUND)
+    room.party.remove(room, player)
+
+
+def close(room: Room, ask: Close) -> None:
+    """The room is ended by an administrator."""
+    room.close()
 
 
 def inspect(room: Room, ask: Inspect) -> RoomState:
@@ -107,6 +159,12 @@ RULES: dict[type[Command], Rule] = {
     Register: register,
     Connect: connect,
     Receive: receive,
+    Presence: presence,
+    Alarm: alarm,
+    SetBack: set_back,
+    RetryAlarms: retry_alarms,
+    Remove: remove,
+    Close: close,
     Inspect: inspect,
     Refresh: refresh,
 }

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,21 +17,15 @@ from msgspec import UNSET, Struct, UnsetType
 
 from contracts import jsonio
 from contracts.errors import Code, RoomError
-from realtime.core import projection
-from realtime.core.commands import Command, Register
+from realtime.core import alarms, attendance, projection
+from realtime.core.commands import Alarm, Command, Register, SetBack
 from realtime.core.document import Document, decoder_of, new_document
 from realtime.core.effects import Effect
 from realtime.core.party import Party
-from realtime.core.room import Chance, Room
-from realtime.core.rows import Commit, JournalRow, RoomKey, Snapshot
+from realtime.core.room import Room
+from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, Snapshot
 from realtime.core.rules import RULES, Rule, create
-
-
-class Surroundings(NamedTuple):
-    """What turns take from outside: a way to chance, from a seed, and the settings they obey."""
-
-    chance: Callable[[int], Chance]
-    max_spectators: int = 1000
+from realtime.core.surroundings import Surroundings
 
 
 class Turn(NamedTuple):
@@ -42,6 +35,13 @@ class Turn(NamedTuple):
     error: RoomError | None = None
     effects: tuple[Effect, ...] = ()
     bug: Exception | None = None  # the party's own, for the log
+
+
+class Rung(NamedTuple):
+    """A turn that an alarm caused."""
+
+    command: Command
+    turn: Turn
 
 
 class Entry(Struct, frozen=True):
@@ -76,7 +76,10 @@ class Turns:
         self._encoded = snapshot.state if snapshot else b""
         self._live: Document[Any, Any] | None = None  # None: to be read from _encoded
         self._seats = projection.seats(self._document()) if snapshot else {}  # as committed
+        self._next_alarm = alarms.next_due(self._document().alarms) if snapshot else None
+        self._closed = bool(snapshot) and self._document().expires_at is not None
         self._journal: list[JournalRow] = []
+        self._matches: list[MatchRow] = []
         self._now = 0.0
         self._connected: frozenset[str] = frozenset()
         self._journalled: frozenset[str] | None = None  # the connected that the journal implies
@@ -85,6 +88,16 @@ class Turns:
     def version(self) -> int:
         """The committed version, 0 when there is no such room."""
         return self._base
+
+    @property
+    def open(self) -> bool:
+        """Whether there is such a room, and it is not over."""
+        return self._base > 0 and not self._closed
+
+    @property
+    def next_alarm(self) -> float | None:
+        """When the next alarm is due, in seconds since the epoch."""
+        return self._next_alarm
 
     def begin(self, now: float, connected: AbstractSet[str]) -> None:
         """Start a batch: its turns share one reading of the clock and of presence."""
@@ -97,6 +110,7 @@ class Turns:
         try:
             room = self._room(command, seed, request_id)
             reply = self._rule(command)(room, command)
+            attendance.reconcile(room)
             self._keep(room, command, seed)
         except RoomError as error:
             self._live = None
@@ -105,6 +119,24 @@ class Turns:
             self._live = None
             return Turn(error=RoomError(Code.INTERNAL_ERROR), bug=bug)
         return Turn(reply, effects=tuple(room.effects))
+
+    def ring(self, seed: Callable[[], int], failure: Exception | None = None) -> list[Rung]:
+        """Run each alarm that is due as a turn of its own.
+
+        One that fails leaves no trace but this: it is tried again later, or parked. With `failure`,
+        which is what became of them before, they all are.
+        """
+        if self._next_alarm is None or self._next_alarm > self._now:
+            return []
+        rung: list[Rung] = []
+        for name in alarms.names_due(self._document().alarms, self._now):
+            alarm = Alarm(name)
+            turn = Turn(bug=failure) if failure else self.run(alarm, seed())
+            problem = turn.bug or turn.error
+            rung.append(Rung(alarm, turn._replace(bug=problem)))  # nobody waits for a refusal
+            if problem:
+                rung.append(Rung(SetBack(name), self.run(SetBack(name), seed())))
+        return rung
 
     def draft(self) -> Commit | None:
         """What the turns since the last commit leave behind, or None when they changed nothing."""
@@ -120,12 +152,14 @@ class Turns:
             journal=tuple(self._journal),
             changed=changed,
             seats=rows,
+            matches=tuple(self._matches),
         )
 
     def committed(self) -> None:
         """The draft is kept: go on from there."""
         self._base += len(self._journal)
         self._journal = []
+        self._matches = []
         self._seats = projection.seats(self._document())
 
     def _rule(self, command: Command) -> Rule:
@@ -143,23 +177,28 @@ class Turns:
             document = new_document(self._party, command)
         else:
             raise RoomError(Code.ROOM_NOT_FOUND)
+        _check_open(document, command)
         return Room(
             self._party,
             self._key,
             document,
             now=self._now,
-            chance=partial(self._surroundings.chance, seed),
+            seed=seed,
             connected=self._connected,
             request_id=request_id,
-            max_spectators=self._surroundings.max_spectators,
+            surroundings=self._surroundings,
         )
 
     def _keep(self, room: Room, command: Command, seed: int) -> None:
         encoded = jsonio.encode(room.document)
         before, self._connected = self._connected, room.connected
-        if encoded == self._encoded:
+        if encoded == self._encoded and not room.matches:
             return
+        if self._surroundings.verify:
+            self._decode(encoded)
         self._live, self._encoded = room.document, encoded
+        self._next_alarm, self._closed = alarms.next_due(room.alarms), room.closed
+        self._matches += room.matches
         entry = Entry(command, seed, UNSET if before is self._journalled else tuple(before))
         self._journalled = room.connected
         self._journal.append(
@@ -171,3 +210,10 @@ class Turns:
                 entry=jsonio.encode(entry),
             )
         )
+
+
+def _check_open(document: Document[Any, Any], command: Command) -> None:
+    """A closed room keeps its code for a while, and is not found."""
+    if document.expires_at is not None:
+        hosting = isinstance(command, Register) and command.is_host
+        raise RoomError(Code.ROOM_ALREADY_EXISTS if hosting else Code.ROOM_NOT_FOUND)

@@ -5,85 +5,70 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from random import getrandbits
-from typing import NamedTuple
-
-from msgspec import UNSET, UnsetType
 
 from contracts import jsonio
-from contracts.complaints import Complaints
 from contracts.errors import Code, RoomError
 from contracts.incidents import report
 from contracts.sockets import ErrorFrame
-from realtime.core.commands import Command, Refresh, Register
+from realtime.core.commands import Presence, Refresh
 from realtime.core.effects import RefreshSoon, ToEach
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
-from realtime.core.turns import Surroundings, Turn, Turns
-from realtime.engine.hub import Connection, Hub
+from realtime.core.turns import Turn
+from realtime.engine.memory import Answered, Engine, Memory
+from realtime.engine.posts import Post
 from realtime.engine.refresher import Refresher
-from realtime.engine.store import Busy, StorageUnavailable, Store
-from realtime.engine.uuids import uuid7
+from realtime.engine.store import Busy, StorageUnavailable
 
-RACES = 5  # commits lost to other writers before the room is called busy
-
-
-class Limits(NamedTuple):
-    """The engine's numbers; every one is a setting."""
-
-    mailbox_size: int
-    batch_size: int
-    commit_deadline_s: float
-    refresh_interval_s: float
-    room_idle_s: float
-
-
-class Engine(NamedTuple):
-    """What every actor works with."""
-
-    store: Store
-    hub: Hub
-    clock: Callable[[], float]  # seconds since the epoch
-    surroundings: Surroundings
-    complaints: Complaints
-    limits: Limits
-
-
-class Post(NamedTuple):
-    """A command in the mailbox, and where its answer goes."""
-
-    command: Command
-    answer: asyncio.Future[object] | None = None
-    connection: Connection | None = None
-    request_id: str | UnsetType = UNSET
+ALARM_PAUSE_S = 0.01  # alarms that plan each other without a pause leave time for others
 
 
 class Actor:
     """Runs one room's commands in the order they came. Holds a task only while there is work."""
 
     def __init__(
-        self, party: Party, key: RoomKey, engine: Engine, on_absent: Callable[[RoomKey], None]
+        self, party: Party, key: RoomKey, engine: Engine, on_empty: Callable[[RoomKey], None]
     ) -> None:
-        self._party = party
         self._key = key
         self._engine = engine
-        self._on_absent = on_absent
+        self._on_empty = on_empty
+        self._memory = Memory(party, key, engine)
         self._mailbox: deque[Post] = deque()  # full: ROOM_BUSY
-        self._turns: Turns | None = None  # what memory believes; may be forgotten at any time
         self._task: asyncio.Task[None] | None = None
         self._refresher = Refresher(engine.limits.refresh_interval_s, self._ask_refresh)
+        self._alarm: asyncio.TimerHandle | None = None
+        self._woken = False  # due alarms, or a change of presence, want a turn
+        self._presence_changed = False
+        self._left: set[str] = set()  # players who closed their last socket themselves
         self.used_at = engine.clock()
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits, runs or is planned."""
-        return not (self._task or self._mailbox or self._refresher.owing)
+        """Whether nothing waits, runs or is owed. An alarm is no work yet."""
+        return not (self._task or self._mailbox or self._woken or self._refresher.owing)
 
     def post(self, post: Post) -> None:
         """Put a command into the mailbox. Raises ROOM_BUSY when it is full."""
         if len(self._mailbox) >= self._engine.limits.mailbox_size:
             raise RoomError(Code.ROOM_BUSY)
         self._put(post)
+
+    def wake(self) -> None:
+        """See to the alarms that are due."""
+        self._woken = True
+        self._start()
+
+    def absent(self, player_id: str, *, by_peer: bool) -> None:
+        """A player has no connection here any more. Several who go at once become one turn."""
+        self._presence_changed = True
+        if by_peer:
+            self._left.add(player_id)
+        self.wake()
+
+    def rest(self) -> None:
+        """Plan nothing more. What the room itself plans is in storage, where the clock looks."""
+        self._refresher.cancel()
+        self._cancel_alarm()
 
     async def close(self) -> None:
         """Plan nothing more, and wait until the mailbox is empty. Cancelled: what runs is, too."""
@@ -94,40 +79,55 @@ class Actor:
             except asyncio.CancelledError:
                 task.cancel()
                 raise
+        self.rest()
 
     def _put(self, post: Post) -> None:
         self._mailbox.append(post)
+        self._start()
+
+    def _start(self) -> None:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
         try:
-            while self._mailbox:
-                size = min(len(self._mailbox), self._engine.limits.batch_size)
-                await self._settle([self._mailbox.popleft() for _ in range(size)])
+            while self._mailbox or self._woken:
+                await self._settle(self._next_batch())
         finally:
             self._task = None
             self.used_at = self._engine.clock()
-            if self._turns is None or self._turns.version == 0:
-                self._on_absent(self._key)
+            self._plan_alarm()
+            if self._memory.empty:
+                self._on_empty(self._key)
+
+    def _next_batch(self) -> list[Post]:
+        """What waits, up to a bound. It may be empty: then alarms that are due take effect."""
+        self._woken = False
+        size = min(len(self._mailbox), self._engine.limits.batch_size)
+        batch = [self._mailbox.popleft() for _ in range(size)]
+        if self._presence_changed:
+            batch.insert(0, Post(Presence(tuple(sorted(self._left)))))
+            self._presence_changed = False
+            self._left.clear()
+        return batch
 
     async def _settle(self, batch: list[Post]) -> None:
         """Run a batch to its end: everybody in it is answered, whatever happens."""
         try:
             async with asyncio.timeout(self._engine.limits.commit_deadline_s):
-                turns = await self._run(batch)
+                answered = await self._memory.run(batch)
         except (StorageUnavailable, TimeoutError) as problem:
             self._complain(str(problem) or "no answer in time")
             # Nobody knows what was kept. Those who wait behind would only wait as long again.
             batch += self._mailbox
             self._mailbox.clear()
-            turns = [Turn(error=RoomError(Code.STORAGE_UNAVAILABLE))] * len(batch)
+            answered = _all(batch, Turn(error=RoomError(Code.STORAGE_UNAVAILABLE)))
         except Busy as problem:
             self._complain(str(problem))
-            turns = [Turn(error=RoomError(Code.ROOM_BUSY))] * len(batch)
+            answered = _all(batch, Turn(error=RoomError(Code.ROOM_BUSY)))
         except Exception as bug:  # noqa: BLE001  whatever it is, it is this room's trouble alone
-            turns = [Turn(bug=bug)] * len(batch)
-        for post, turn in zip(batch, turns, strict=True):
+            answered = _all(batch or [Post(Presence())], Turn(bug=bug))
+        for post, turn in answered:
             self._release(post, turn)
 
     def _complain(self, reason: str) -> None:
@@ -135,60 +135,20 @@ class Actor:
         self._engine.complaints.add(reason)
         self._refresher.owe()
 
-    async def _run(self, batch: list[Post]) -> list[Turn]:
-        """Run the batch's turns on what is committed, until their commit is kept."""
-        engine = self._engine
-        for race in range(RACES):
-            turns, believed = await self._recall(batch, guess=race == 0)
-            turns.begin(engine.clock(), engine.hub.present(self._key))
-            ran = [turns.run(post.command, getrandbits(53), post.request_id) for post in batch]
-            if await self._keep(turns, believed):
-                self._turns = turns
-                return ran
-        raise Busy("other processes were first, again and again")
-
-    async def _recall(self, batch: list[Post], *, guess: bool) -> tuple[Turns, bool]:
-        """The room as memory has it, or as storage does. True: only believed, not yet confirmed.
-
-        A batch that a host's register opens guesses that there is no room yet, which saves a read:
-        the insert, or a confirmation, proves it.
-        """
-        turns, self._turns = self._turns, None  # forgotten, unless this batch ends well
-        if turns is not None:
-            return turns, not self._engine.store.alone
-        first = batch[0].command
-        founding = guess and isinstance(first, Register) and first.is_host
-        snapshot = None if founding else await self._engine.store.load(self._key)
-        turns = Turns(
-            self._party,
-            self._key,
-            snapshot,
-            new_uuid=uuid7(self._engine.clock()),
-            surroundings=self._engine.surroundings,
-        )
-        return turns, founding
-
-    async def _keep(self, turns: Turns, believed: bool) -> bool:
-        """Whether the turns stand: committed, or run on what is confirmed as committed."""
-        store, draft = self._engine.store, turns.draft()
-        if draft is None:
-            return not believed or await store.confirm(self._key, turns.version)
-        if not await store.commit(draft):
-            return False
-        turns.committed()
-        return True
-
     def _release(self, post: Post, turn: Turn) -> None:
         """Answer one command and send its effects: from nowhere else does anything leave."""
         try:
             if turn.bug:
-                self._refuse(post, report(turn.bug, self._key.party))
+                self._refuse(post, self._report(turn.bug))
             elif turn.error:
                 self._refuse(post, turn.error)
             else:
                 self._grant(post, turn)
         except Exception as bug:  # noqa: BLE001  what is kept is kept, and the next is answered
-            self._refuse(post, report(bug, self._key.party))
+            self._refuse(post, self._report(bug))
+
+    def _report(self, bug: Exception) -> RoomError:
+        return report(bug, f"{self._key.party}/{self._key.room_id}")
 
     def _grant(self, post: Post, turn: Turn) -> None:
         if post.answer and not post.answer.done():
@@ -210,3 +170,20 @@ class Actor:
     def _ask_refresh(self) -> None:
         if self._engine.hub.present(self._key):
             self._put(Post(Refresh()))
+
+    def _plan_alarm(self) -> None:
+        """Be on time for the next alarm. Should the room be forgotten, the clock finds it."""
+        self._cancel_alarm()
+        due = self._memory.next_alarm
+        if due is not None:
+            delay_s = max(due - self._engine.clock(), ALARM_PAUSE_S)
+            self._alarm = asyncio.get_running_loop().call_later(delay_s, self.wake)
+
+    def _cancel_alarm(self) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
+
+
+def _all(batch: list[Post], turn: Turn) -> list[Answered]:
+    return [Answered(post, turn) for post in batch]

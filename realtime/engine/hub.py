@@ -55,13 +55,20 @@ class Audience:
         self.present: frozenset[str] = frozenset()
 
 
+# Called when a player's last connection is gone: room, player, and whether its own end closed it.
+OnAbsence: TypeAlias = Callable[[RoomKey, str, bool], None]
 _Delivery: TypeAlias = Callable[[RoomKey, Any, Connection | None], None]
+
+
+def _unheard(key: RoomKey, player_id: str, by_peer: bool) -> None:
+    """Nobody asked to be told."""
 
 
 class Hub:
     """Delivers what committed turns ask to send, to the sockets that this process holds."""
 
     def __init__(self) -> None:
+        self.on_absence: OnAbsence = _unheard
         self._rooms: dict[RoomKey, Audience] = {}
         self._deliveries: dict[type[Effect], _Delivery] = {
             ToAll: self._to_all,
@@ -88,9 +95,11 @@ class Hub:
 
     def enter(self, connection: Connection, player_id: str, username: str) -> None:
         """Make the connection one of the player's. Too many: its oldest is replaced."""
-        if connection.closed:  # while its JOIN_ROOM was being committed
+        if connection.closed:  # while its JOIN_ROOM was being committed, which took it for present
+            if player_id not in self.present(connection.key):
+                self.on_absence(connection.key, player_id, True)
             return
-        self.leave(connection)
+        self._leave(connection)
         connection.player_id, connection.username = player_id, username
         audience = self._rooms.setdefault(connection.key, Audience())
         connections = audience.players.setdefault(player_id, [])
@@ -99,24 +108,27 @@ class Hub:
         if len(connections) > SOCKETS_PER_PLAYER:
             self._close(connections[0], Close.REPLACED)
 
-    def leave(self, connection: Connection) -> None:
-        """Forget a connection; harmless when it never entered."""
+    def drop(self, connection: Connection, *, by_peer: bool = False) -> None:
+        """The connection's socket is gone, closed `by_peer` or by us; harmless when it is known."""
+        connection.closed = True
+        player_id = self._leave(connection)
+        if player_id and player_id not in self.present(connection.key):
+            self.on_absence(connection.key, player_id, by_peer)
+
+    def _leave(self, connection: Connection) -> str:
+        """Forget whose the connection is. Returns the player's id, empty if it never entered."""
         audience = self._rooms.get(connection.key)
         connections = audience.players.get(connection.player_id, []) if audience else []
         if audience is None or connection not in connections:
-            return
+            return ""
+        player_id, connection.player_id = connection.player_id, ""
         connections.remove(connection)
         if not connections:
-            del audience.players[connection.player_id]
-            audience.present -= {connection.player_id}
+            del audience.players[player_id]
+            audience.present -= {player_id}
         if not audience.players:
             del self._rooms[connection.key]
-        connection.player_id = ""
-
-    def drop(self, connection: Connection) -> None:
-        """The connection's socket is gone."""
-        connection.closed = True
-        self.leave(connection)
+        return player_id
 
     def broadcast(self, key: RoomKey, frame: bytes) -> None:
         """Send one frame to every connection in a room."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from realtime.core.rows import Commit, JournalRow, RoomKey, RoomRow, SeatRow, Snapshot
+from collections.abc import Collection, Sequence
+
+from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, RoomRow, SeatRow, Snapshot
 from realtime.engine.store import Rejected
 
 
@@ -16,6 +18,7 @@ class MemoryStore:
         self.rows: dict[RoomKey, RoomRow] = {}
         self.journals: dict[RoomKey, list[JournalRow]] = {}
         self.seats: dict[RoomKey, dict[str, SeatRow]] = {}
+        self.matches: dict[str, MatchRow] = {}
 
     async def start(self) -> None:
         """Nothing to open."""
@@ -40,11 +43,29 @@ class MemoryStore:
         seats = {player: seat for player, seat in kept.items() if player not in commit.changed}
         seats.update((seat.player_id, seat) for seat in commit.seats)
         _check(commit.row, list(seats.values()))
+        if commit.matches:
+            _check_matches(commit.matches, self.matches)
         self.seats[key] = seats
         self.rows[key] = commit.row
         self.journals.setdefault(key, []).extend(commit.journal)
+        self.matches.update((match.match_id, match) for match in commit.matches)
         self.snapshots[key] = commit.snapshot
         return True
+
+    async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
+        """Rooms of these parties whose alarm has come, the longest overdue first."""
+        alarms = [(row.alarm_at, key) for key, row in self.rows.items() if key.party in parties]
+        overdue = sorted((at, key) for at, key in alarms if at is not None and at <= now)
+        return [key for _, key in overdue[:limit]]
+
+    async def prune(self, now: float, limit: int) -> int:
+        """Forget rooms that expired, but not their matches."""
+        ends = [(row.expires_at, key) for key, row in self.rows.items()]
+        expired = sorted((at, key) for at, key in ends if at is not None and at <= now)[:limit]
+        for _, key in expired:
+            for kept in (self.snapshots, self.rows, self.journals, self.seats):
+                del kept[key]
+        return len(expired)
 
     async def check(self) -> dict[str, str]:
         """Always ready."""
@@ -62,6 +83,20 @@ def _check(row: RoomRow, seats: list[SeatRow]) -> None:
     if sum(seat.is_host for seat in seats) > 1:
         raise Rejected("two hosts")
     for column in ("username_key", "player_id", "token_hash", "seat_index"):
-        values = [v for seat in seats if (v := getattr(seat, column)) is not None]
-        if len(set(values)) != len(values):
-            raise Rejected(f"duplicate {column}")
+        _check_distinct(column, seats)
+
+
+def _check_matches(matches: Sequence[MatchRow], kept: Collection[str]) -> None:
+    """The constraints of the tables of matches."""
+    if any(match.match_id in kept for match in matches):
+        raise Rejected("a match that is kept already")
+    _check_distinct("match_id", matches)
+    for match in matches:
+        _check_distinct("player_id", match.standings)
+
+
+def _check_distinct(column: str, rows: Sequence[object]) -> None:
+    """No value twice in a column; nulls are no values."""
+    values = [value for row in rows if (value := getattr(row, column)) is not None]
+    if len(set(values)) != len(values):
+        raise Rejected(f"duplicate {column}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from functools import cache
 from typing import TypeAlias, cast
 
@@ -12,7 +13,17 @@ from django.db.migrations.loader import MigrationLoader
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.postgres_database import PostgresDatabase
 from realtime.engine.rounds import COMMITS_WAITING, Rounds
-from realtime.engine.settling import Answer, Ask, Confirm, Load, Migrations, NotMigrated, Settling
+from realtime.engine.settling import (
+    Answer,
+    Ask,
+    Confirm,
+    Due,
+    Load,
+    Migrations,
+    NotMigrated,
+    Prune,
+    Settling,
+)
 from realtime.engine.sqlite_database import SqliteDatabase
 from realtime.engine.store import StorageUnavailable
 
@@ -62,6 +73,13 @@ class OrmStore:
 
     async def commit(self, commit: Commit) -> bool:
         return cast("bool", await self._writes.call(commit))
+
+    async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
+        asked = Due(tuple(parties), now, limit)
+        return cast("list[RoomKey]", await self._reads.call(asked))
+
+    async def prune(self, now: float, limit: int) -> int:
+        return cast("int", await self._writes.call(Prune(now, limit)))
 
     async def check(self) -> dict[str, str]:
         try:

@@ -1,7 +1,8 @@
-"""PostgreSQL's binary arrays, written directly: a round sends hundreds of values.
+"""PostgreSQL's binary values, written directly: a round sends hundreds, most of them in arrays.
 
-The layout is that of PostgreSQL's `array_recv`: number of dimensions, whether there are nulls (here
-never), the element type's oid, length, lower bound; then each element after its own length.
+The layout of an array is that of PostgreSQL's `array_recv`: number of dimensions, whether there are
+nulls (here never), the element type's oid, length, lower bound; then each element after its own
+length.
 """
 
 from __future__ import annotations
@@ -14,6 +15,16 @@ from uuid import UUID
 
 _HEADER = Struct(">iiIii").pack
 _LENGTH = Struct(">i").pack
+_INT8 = Struct(">q").pack
+_FLOAT8 = Struct(">d").pack
+
+
+def int8(value: int) -> bytes:
+    return _INT8(value)
+
+
+def float8(value: float) -> bytes:
+    return _FLOAT8(value)
 
 
 def bools(values: Sequence[bool]) -> bytes:

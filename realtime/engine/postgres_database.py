@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
-from realtime.engine.postgres_arrays import bools, texts
+from realtime.engine.postgres_arrays import bools, float8, int8, texts
 from realtime.engine.postgres_connection import PostgresConnection
-from realtime.engine.postgres_sql import FIND, KEEP, MIGRATIONS
-from realtime.engine.postgres_values import keep_values
+from realtime.engine.postgres_sql import (
+    DUE,
+    FIND,
+    KEEP,
+    KEEP_WITH_MATCHES,
+    MIGRATIONS,
+    PRUNE,
+)
+from realtime.engine.postgres_values import keep_values, match_values
 from realtime.engine.settling import Migration
 
 
@@ -24,8 +31,11 @@ class PostgresDatabase:
         self.close = self._connection.close
 
     def keep(self, commits: Sequence[Commit]) -> list[bool]:
-        rows = self._connection.ask(b"keep", KEEP, keep_values(commits))
-        kept = {uuid for (uuid,) in rows}
+        name, sql, values = b"keep", KEEP, keep_values(commits)
+        if any(commit.matches for commit in commits):
+            name, sql = b"keep with matches", KEEP_WITH_MATCHES
+            values += match_values(commits)
+        kept = {uuid for (uuid,) in self._connection.ask(name, sql, values)}
         return [commit.uuid.bytes in kept for commit in commits]
 
     def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
@@ -37,6 +47,15 @@ class PostgresDatabase:
             )
             for party, code, uuid, version, state in self._connection.ask(b"find", FIND, wanted)
         }
+
+    def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
+        wanted = [float8(now), texts([*parties]), int8(limit)]
+        rows = self._connection.ask(b"due", DUE, wanted)
+        return [RoomKey(party.decode(), code.decode()) for party, code in rows]
+
+    def prune(self, now: float, limit: int) -> int:
+        ((count,),) = self._connection.ask(b"prune", PRUNE, [float8(now), int8(limit)])
+        return int.from_bytes(count, "big")
 
     def migrations(self) -> set[Migration]:
         rows = self._connection.ask(b"migrations", MIGRATIONS)

@@ -1,8 +1,9 @@
 """What a round says to PostgreSQL: one statement, which is a transaction of its own.
 
-Every value comes in an array with one element for each row. The arrays hold no nulls: -1 stands
-for "no seat" and "no alarm". The connection's settings leave the planner one way for each step,
-whatever it knows about the tables: they are empty when the plan is made, and the plan stays.
+Every value of a commit comes in an array with one element for each row. The arrays hold no nulls:
+-1 stands for "no seat" and "no time", '' for "no token". The connection's settings leave the
+planner one way for each step, whatever it knows about the tables: they are empty when the plan is
+made, and the plan stays.
 """
 
 # 1. Lock the rooms in one order for all processes, so that two rounds never wait for each other.
@@ -11,15 +12,15 @@ whatever it knows about the tables: they are empty when the plan is made, and th
 #    after all locks, and in one order too.
 # 3. Journal and seats follow only for the rooms kept. Seats are inserted after all deletions: the
 #    count has to be known first. Otherwise two players who swap names would collide.
-KEEP = """
+_KEEPING = """
 WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[],
-        $14::bytea[], $15::float8[], $16::float8[], $17::float8[]
+        $14::bytea[], $15::float8[], $16::bigint[], $17::float8[], $18::float8[], $19::float8[]
     ) AS commit (
         uuid, base, version, party, code, visibility, status, phase, max_players, players,
-        spectators, settings, seq, state, alarm_at, first_at, last_at
+        spectators, settings, seq, state, alarm_at, alarms_parked, expires_at, first_at, last_at
     )
     ORDER BY uuid
 ), locked AS MATERIALIZED (
@@ -32,17 +33,21 @@ WITH wanted AS MATERIALIZED (
         phase = locked.phase, max_players = locked.max_players, players = locked.players,
         spectators = locked.spectators, ruleset_config = settings::jsonb, seq = locked.seq,
         state = locked.state, alarm_at = to_timestamp(nullif(locked.alarm_at, -1)),
+        alarms_parked = locked.alarms_parked,
+        expires_at = to_timestamp(nullif(locked.expires_at, -1)),
         updated_at = to_timestamp(last_at)
     FROM locked WHERE rooms.ctid = place
     RETURNING room_id
 ), created AS (
     INSERT INTO rooms (
         room_id, version, party, code, visibility, status, phase, max_players, players,
-        spectators, ruleset_id, ruleset_config, seq, state, alarm_at, created_at, updated_at
+        spectators, ruleset_id, ruleset_config, seq, state, alarm_at, alarms_parked, expires_at,
+        created_at, updated_at
     )
     SELECT uuid, version, party, code, visibility, status, phase, max_players, players,
         spectators, party, settings::jsonb, seq, state, to_timestamp(nullif(alarm_at, -1)),
-        to_timestamp(first_at), to_timestamp(last_at)
+        alarms_parked, to_timestamp(nullif(expires_at, -1)), to_timestamp(first_at),
+        to_timestamp(last_at)
     FROM wanted WHERE base = 0 ORDER BY party, code
     ON CONFLICT DO NOTHING
     RETURNING room_id
@@ -51,12 +56,12 @@ WITH wanted AS MATERIALIZED (
 ), recorded AS (
     INSERT INTO room_journal (room_id, version, at, command, actor, entry)
     SELECT uuid, version, to_timestamp(at), command, actor, entry
-    FROM unnest($18::uuid[], $19::bigint[], $20::float8[], $21::text[], $22::text[], $23::text[])
+    FROM unnest($20::uuid[], $21::bigint[], $22::float8[], $23::text[], $24::text[], $25::text[])
         AS turn (uuid, version, at, command, actor, entry)
     WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE
 ), vacated AS (
     DELETE FROM room_seats WHERE ctid = ANY (ARRAY(
-        SELECT place FROM unnest($24::uuid[], $25::text[]) AS changed (uuid, player)
+        SELECT place FROM unnest($26::uuid[], $27::text[]) AS changed (uuid, player)
         CROSS JOIN LATERAL (
             SELECT ctid AS place FROM room_seats
             WHERE room_id = uuid AND player_id = player OFFSET 0
@@ -68,18 +73,40 @@ WITH wanted AS MATERIALIZED (
     INSERT INTO room_seats (
         room_id, player_id, username, username_key, role, token_hash, is_host, seat_index, joined_at
     )
-    SELECT uuid, player_id, username, username_key, role, token_hash, is_host,
+    SELECT uuid, player_id, username, username_key, role, nullif(token_hash, ''), is_host,
         nullif(seat_index, -1), to_timestamp(joined_at)
     FROM unnest(
-        $26::uuid[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[], $32::bool[],
-        $33::bigint[], $34::float8[]
+        $28::uuid[], $29::text[], $30::text[], $31::text[], $32::text[], $33::text[], $34::bool[],
+        $35::bigint[], $36::float8[]
     ) AS seat (
         uuid, player_id, username, username_key, role, token_hash, is_host, seat_index, joined_at
     )
     WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE AND (SELECT count(*) FROM vacated) >= 0
-)
+)"""
+_FINISHED = """, finished AS (
+    INSERT INTO matches (room_id, party, code, match_id, start_at, end_at, end_reason, settings)
+    SELECT uuid, party, code, match_id, to_timestamp(started_at), to_timestamp(ended_at),
+        end_reason, settings::jsonb
+    FROM unnest(
+        $37::uuid[], $38::text[], $39::text[], $40::text[], $41::float8[], $42::float8[],
+        $43::text[], $44::text[]
+    ) AS match (uuid, party, code, match_id, started_at, ended_at, end_reason, settings)
+    WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE
+), placed AS (
+    INSERT INTO match_players (match_id, party, rank, player_id, username, role, score)
+    SELECT match_id, party, rank, player_id, username, role, score
+    FROM unnest(
+        $45::uuid[], $46::text[], $47::text[], $48::bigint[], $49::text[], $50::text[],
+        $51::text[], $52::bigint[]
+    ) AS standing (uuid, match_id, party, rank, player_id, username, role, score)
+    WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE
+)"""
+_KEPT = """
 SELECT room_id FROM kept
 """
+
+KEEP = _KEEPING + _KEPT
+KEEP_WITH_MATCHES = _KEEPING + _FINISHED + _KEPT  # apart, so that other rounds don't pay for it
 
 FIND = """
 SELECT wanted.party, wanted.code, room_id, version, state
@@ -88,6 +115,34 @@ CROSS JOIN LATERAL (
     SELECT room_id, version, CASE WHEN whole THEN state ELSE '' END AS state
     FROM rooms WHERE rooms.party = wanted.party AND rooms.code = wanted.code OFFSET 0
 ) AS room
+"""
+
+# IS TRUE keeps the planner from going by party and sorting what it finds there.
+DUE = """
+SELECT party, code FROM rooms
+WHERE alarm_at <= to_timestamp($1::float8) AND (party = ANY ($2::text[])) IS TRUE
+ORDER BY alarm_at LIMIT $3::bigint
+"""
+
+# A room that somebody writes right now is left for another time. So is one that was written since
+# this statement began, for which the version is asked again: its newest entries can't be seen here.
+PRUNE = """
+WITH expired AS MATERIALIZED (
+    SELECT room_id AS uuid, version AS seen FROM rooms
+    WHERE expires_at <= to_timestamp($1::float8)
+    ORDER BY expires_at LIMIT $2::bigint
+), locked AS MATERIALIZED (
+    SELECT uuid FROM expired CROSS JOIN LATERAL (
+        SELECT FROM rooms WHERE room_id = uuid AND version = seen FOR UPDATE SKIP LOCKED
+    ) AS room
+), forgotten AS (
+    DELETE FROM room_journal USING locked WHERE room_id = uuid
+), vacated AS (
+    DELETE FROM room_seats USING locked WHERE room_id = uuid
+), pruned AS (
+    DELETE FROM rooms USING locked WHERE room_id = uuid RETURNING 1
+)
+SELECT count(*) FROM pruned
 """
 
 MIGRATIONS = "SELECT app::text, name::text FROM django_migrations"

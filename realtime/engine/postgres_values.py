@@ -13,6 +13,11 @@ def keep_values(commits: Sequence[Commit]) -> list[bytes]:
     return [*_rooms(commits), *_journal(commits), *_changed(commits), *_seats(commits)]
 
 
+def match_values(commits: Sequence[Commit]) -> list[bytes]:
+    """What KEEP_WITH_MATCHES takes beside the parameters of KEEP."""
+    return [*_matches(commits), *_standings(commits)]
+
+
 def _rooms(commits: Sequence[Commit]) -> list[bytes]:
     rows = [commit.row for commit in commits]
     return [
@@ -31,6 +36,8 @@ def _rooms(commits: Sequence[Commit]) -> list[bytes]:
         int8s([row.seq for row in rows]),
         byteas([row.state for row in rows]),
         float8s([-1 if row.alarm_at is None else row.alarm_at for row in rows]),
+        int8s([row.alarms_parked for row in rows]),
+        float8s([-1 if row.expires_at is None else row.expires_at for row in rows]),
         float8s([commit.journal[0].at for commit in commits]),
         float8s([commit.journal[-1].at for commit in commits]),
     ]
@@ -64,8 +71,42 @@ def _seats(commits: Sequence[Commit]) -> list[bytes]:
         texts([seat.username for seat in seats]),
         texts([seat.username_key for seat in seats]),
         texts([seat.role for seat in seats]),
-        texts([seat.token_hash for seat in seats]),
+        texts([seat.token_hash or "" for seat in seats]),
         bools([seat.is_host for seat in seats]),
         int8s([-1 if seat.seat_index is None else seat.seat_index for seat in seats]),
         float8s([seat.joined_at for seat in seats]),
+    ]
+
+
+def _matches(commits: Sequence[Commit]) -> list[bytes]:
+    finished = [(commit, match) for commit in commits for match in commit.matches]
+    return [
+        uuids([commit.uuid for commit, _ in finished]),
+        texts([commit.key.party for commit, _ in finished]),
+        texts([commit.key.room_id for commit, _ in finished]),
+        texts([match.match_id for _, match in finished]),
+        float8s([match.started_at for _, match in finished]),
+        float8s([match.ended_at for _, match in finished]),
+        texts([match.end_reason for _, match in finished]),
+        utf8s([match.settings for _, match in finished]),
+    ]
+
+
+def _standings(commits: Sequence[Commit]) -> list[bytes]:
+    placed = [
+        (commit, match.match_id, standing)
+        for commit in commits
+        for match in commit.matches
+        for standing in match.standings
+    ]
+    standings = [standing for _, _, standing in placed]
+    return [
+        uuids([commit.uuid for commit, _, _ in placed]),
+        texts([match_id for _, match_id, _ in placed]),
+        texts([commit.key.party for commit, _, _ in placed]),
+        int8s([standing.rank for standing in standings]),
+        texts([standing.player_id for standing in standings]),
+        texts([standing.username for standing in standings]),
+        texts([standing.role for standing in standings]),
+        int8s([standing.score for standing in standings]),
     ]

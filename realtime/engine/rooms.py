@@ -12,8 +12,10 @@ from realtime.core.commands import Command
 from realtime.core.party import Party
 from realtime.core.relay import Relay
 from realtime.core.rows import RoomKey
-from realtime.engine.actor import Actor, Engine, Post
+from realtime.engine.actor import Actor
 from realtime.engine.hub import Connection
+from realtime.engine.memory import Engine
+from realtime.engine.posts import Post
 
 
 class Rooms:
@@ -25,6 +27,7 @@ class Rooms:
         self._actors: dict[RoomKey, Actor] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
+        engine.hub.on_absence = self._absent
 
     def party(self, slug: str) -> Party:
         """The room type of this name. Raises NOT_FOUND."""
@@ -51,6 +54,11 @@ class Rooms:
         """Run a command for a connection, which gets its replies and refusals as frames."""
         self._post(connection.key, Post(command, None, connection, request_id))
 
+    def wake(self, key: RoomKey) -> None:
+        """Let the alarms of a room that are due take effect."""
+        if not self._closing:
+            self._actor(key).wake()
+
     def relay(self, connection: Connection) -> Relay:
         """What a volatile message of this connection works with."""
         engine, key = self._engine, connection.key
@@ -75,18 +83,24 @@ class Rooms:
     def _post(self, key: RoomKey, post: Post) -> None:
         if self._closing:
             raise RoomError(Code.REALTIME_UNAVAILABLE)
+        self._actor(key).post(post)
+
+    def _absent(self, key: RoomKey, player_id: str, by_peer: bool) -> None:
+        """While this process ends, nobody is absent: all are about to come back."""
+        if not self._closing:
+            self._actor(key).absent(player_id, by_peer=by_peer)
+
+    def _actor(self, key: RoomKey) -> Actor:
         actor = self._actors.get(key)
         if actor is None:
-            actor = self._actors[key] = self._start(key)
-        actor.post(post)
-
-    def _start(self, key: RoomKey) -> Actor:
-        self._plan_sweep()
-        return Actor(self.party(key.party), key, self._engine, on_absent=self._forget)
+            actor = Actor(self.party(key.party), key, self._engine, on_empty=self._forget)
+            self._actors[key] = actor
+            self._plan_sweep()
+        return actor
 
     def _forget(self, key: RoomKey) -> None:
         if self._actors[key].idle:
-            del self._actors[key]
+            self._actors.pop(key).rest()
 
     def _plan_sweep(self) -> None:
         if self._sweep is None:

@@ -1,8 +1,8 @@
-"""What a round of storage does: reads are asked together, commits are kept together or alone."""
+"""What a round of storage does: rooms are found together, and kept together or alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
@@ -28,9 +28,25 @@ class Migrations(NamedTuple):
     """Asks which migrations were applied: a set."""
 
 
-Read: TypeAlias = Load | Confirm | Migrations
-Ask: TypeAlias = Read | Commit
-Answer: TypeAlias = Snapshot | bool | set[Migration] | None
+class Due(NamedTuple):
+    """Asks which rooms' alarms have come: a list, the longest overdue first."""
+
+    parties: tuple[str, ...]
+    now: float
+    limit: int
+
+
+class Prune(NamedTuple):
+    """Deletes up to `limit` rooms that expired: how many they were."""
+
+    now: float
+    limit: int
+
+
+Lookup: TypeAlias = Load | Confirm
+Single: TypeAlias = Migrations | Due | Prune  # too seldom to be done together
+Ask: TypeAlias = Lookup | Commit | Single
+Answer: TypeAlias = Snapshot | bool | set[Migration] | list[RoomKey] | int | None
 
 
 class NotMigrated(StorageUnavailable):
@@ -54,6 +70,12 @@ class Database(Protocol):
     def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
         """Those rooms that exist; with their state where the key is mapped to True."""
 
+    def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
+        """Rooms of these parties whose alarm has come, the longest overdue first."""
+
+    def prune(self, now: float, limit: int) -> int:
+        """Delete rooms that expired, with seats and journal, in one transaction. How many."""
+
     def migrations(self) -> set[Migration]:
         """The migrations that were applied."""
 
@@ -74,30 +96,41 @@ class Settling:
 
     def run(self, items: Sequence[Ask]) -> list[Answer | Exception]:
         """An answer for each, in order. Reads see all that earlier rounds kept."""
-        reads = [item for item in items if not isinstance(item, Commit)]
+        lookups = [item for item in items if isinstance(item, (Load, Confirm))]
         commits = [item for item in items if isinstance(item, Commit)]
-        read = iter(self._read(reads))
+        found = iter(self._find(lookups))
         kept = iter(self._keep(commits))
-        return [next(kept if isinstance(item, Commit) else read) for item in items]
+        answers: list[Answer | Exception] = []
+        for item in items:
+            if isinstance(item, Commit):
+                answers.append(next(kept))
+            elif isinstance(item, (Load, Confirm)):
+                answers.append(next(found))
+            else:
+                answers.append(self._alone(item))
+        return answers
 
-    def _read(self, reads: list[Read]) -> Sequence[Answer | Exception]:
+    def _find(self, lookups: list[Lookup]) -> Sequence[Answer | Exception]:
         wanted: dict[RoomKey, bool] = {}
-        for read in reads:
-            if not isinstance(read, Migrations):
-                wanted[read.key] = isinstance(read, Load) or wanted.get(read.key, False)
+        for lookup in lookups:
+            wanted[lookup.key] = isinstance(lookup, Load) or wanted.get(lookup.key, False)
         try:
             rooms = self._database.find(wanted) if wanted else {}
-            return [self._answer(read, rooms) for read in reads]
         except Exception as problem:  # noqa: BLE001  (each caller is told)
-            return [problem] * len(reads)
+            return [problem] * len(lookups)
+        return [_answer(lookup, rooms.get(lookup.key)) for lookup in lookups]
 
-    def _answer(self, read: Read, rooms: dict[RoomKey, Snapshot]) -> Answer:
-        if isinstance(read, Migrations):
-            return self._database.migrations()
-        room = rooms.get(read.key)
-        if isinstance(read, Load):
-            return room
-        return (room.version if room else 0) == read.version
+    def _alone(self, item: Single) -> Answer | Exception:
+        try:
+            match item:
+                case Due():
+                    return self._database.due(*item)
+                case Prune():
+                    return self._database.prune(*item)
+                case Migrations():
+                    return self._database.migrations()
+        except Exception as problem:  # noqa: BLE001  (its caller is told)
+            return problem
 
     def _keep(self, commits: list[Commit]) -> Sequence[bool | Exception]:
         """All in one transaction. If that is rolled back, each alone: only the guilty one fails."""
@@ -120,3 +153,9 @@ class Settling:
                 yield problem
             except Exception as problem:  # noqa: BLE001  (its caller is told)
                 yield problem
+
+
+def _answer(lookup: Lookup, room: Snapshot | None) -> Answer:
+    if isinstance(lookup, Load):
+        return room
+    return (room.version if room else 0) == lookup.version

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine import sqlite_sql as sql
+from realtime.engine import sqlite_values as values
 from realtime.engine.settling import Migration, NotMigrated
 from realtime.engine.sqlite_claim import SqliteClaim
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
-
-_Values: TypeAlias = tuple[Any, ...]
 
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",
@@ -27,30 +25,6 @@ _SETTINGS = (
     "PRAGMA busy_timeout = 1000",  # ms; others write seldom and briefly: the admin's sessions
 )
 _AUTOCOMMIT = {"isolation_level": None}  # transactions are begun and ended in words
-_UPDATE = """
-    UPDATE rooms SET visibility = ?, status = ?, phase = ?, max_players = ?, players = ?,
-        spectators = ?, ruleset_config = ?, seq = ?, state = ?, alarm_at = ?, updated_at = ?,
-        version = ?
-    WHERE room_id = ? AND version = ?"""
-_CREATE = """
-    INSERT INTO rooms (visibility, status, phase, max_players, players, spectators, ruleset_config,
-        seq, state, alarm_at, updated_at, version, room_id, party, code, ruleset_id, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO NOTHING"""
-_RECORD = """
-    INSERT INTO room_journal (room_id, version, at, command, actor, entry)
-    VALUES (?, ?, ?, ?, ?, ?)"""
-_VACATE = "DELETE FROM room_seats WHERE room_id = ? AND player_id = ?"
-_SEAT = """
-    INSERT INTO room_seats (room_id, player_id, username, username_key, role, token_hash, is_host,
-        seat_index, joined_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_FIND = """
-    SELECT party, code, room_id, version,
-        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END
-    FROM json_each(?) AS wanted
-    JOIN rooms ON party = json_extract(wanted.value, '$[0]')
-        AND code = json_extract(wanted.value, '$[1]')"""
 
 
 class SqliteDatabase:
@@ -66,23 +40,38 @@ class SqliteDatabase:
         with self._transaction() as connection:
             kept = [_write_room(connection, commit) for commit in commits]
             winners = [commit for commit, won in zip(commits, kept, strict=True) if won]
-            connection.executemany(_RECORD, _journal(winners))
-            connection.executemany(_VACATE, _changed(winners))
-            connection.executemany(_SEAT, _seats(winners))
+            connection.executemany(sql.RECORD, values.journal(winners))
+            connection.executemany(sql.VACATE, values.changed(winners))
+            connection.executemany(sql.SEAT, values.seats(winners))
+            connection.executemany(sql.FINISH, values.matches(winners))
+            connection.executemany(sql.PLACE, values.standings(winners))
         return kept
 
     def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
         wanted = msgspec.json.encode([(*key, whole) for key, whole in keys.items()]).decode()
         with self._ready() as connection:
-            rows = connection.execute(_FIND, (wanted,)).fetchall()
+            rows = connection.execute(sql.FIND, (wanted,)).fetchall()
         return {
             RoomKey(party, code): Snapshot(UUID(room_id), version, state)
             for party, code, room_id, version, state in rows
         }
 
+    def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
+        wanted = msgspec.json.encode([*parties]).decode()
+        with self._ready() as connection:
+            rows = connection.execute(sql.DUE, (values.timestamp(now), wanted, limit))
+            return [RoomKey(*row) for row in rows]
+
+    def prune(self, now: float, limit: int) -> int:
+        with self._transaction() as connection:
+            rooms = connection.execute(sql.EXPIRED, (values.timestamp(now), limit)).fetchall()
+            for delete in sql.PRUNE:
+                connection.executemany(delete, rooms)
+        return len(rooms)
+
     def migrations(self) -> set[Migration]:
         with self._ready() as connection:
-            return set(connection.execute("SELECT app, name FROM django_migrations"))
+            return set(connection.execute(sql.MIGRATIONS))
 
     def interrupt(self) -> None:
         if connection := self._connection:
@@ -136,62 +125,8 @@ class SqliteDatabase:
 
 
 def _write_room(connection: sqlite3.Connection, commit: Commit) -> bool:
-    row, room = commit.row, commit.uuid.hex
-    columns = (
-        row.visibility,
-        row.status,
-        row.phase,
-        row.max_players,
-        row.players,
-        row.spectators,
-        row.settings.decode(),
-        row.seq,
-        row.state,
-        None if row.alarm_at is None else _timestamp(row.alarm_at),
-        _timestamp(commit.journal[-1].at),
-        commit.version,
-    )
     if commit.base:
-        return connection.execute(_UPDATE, (*columns, room, commit.base)).rowcount == 1
-    party, code = commit.key
-    created = (*columns, room, party, code, party, _timestamp(commit.journal[0].at))
-    return connection.execute(_CREATE, created).rowcount == 1
-
-
-def _journal(commits: Sequence[Commit]) -> Iterator[_Values]:
-    for commit in commits:
-        room = commit.uuid.hex
-        for turn in commit.journal:
-            at, entry = _timestamp(turn.at), turn.entry.decode()
-            yield room, turn.version, at, turn.command, turn.actor, entry
-
-
-def _changed(commits: Sequence[Commit]) -> Iterator[_Values]:
-    for commit in commits:
-        if commit.base:  # a new room has nothing to replace
-            room = commit.uuid.hex
-            for player_id in commit.changed:
-                yield room, player_id
-
-
-def _seats(commits: Sequence[Commit]) -> Iterator[_Values]:
-    for commit in commits:
-        room = commit.uuid.hex
-        for seat in commit.seats:
-            yield (
-                room,
-                seat.player_id,
-                seat.username,
-                seat.username_key,
-                seat.role,
-                seat.token_hash,
-                seat.is_host,
-                seat.seat_index,
-                _timestamp(seat.joined_at),
-            )
-
-
-@lru_cache(256)
-def _timestamp(at: float) -> str:
-    """Seconds since the epoch, as Django writes a time to SQLite."""
-    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(" ")
+        done = connection.execute(sql.UPDATE, values.updated(commit))
+    else:
+        done = connection.execute(sql.CREATE, values.created(commit))
+    return done.rowcount == 1

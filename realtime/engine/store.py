@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
@@ -45,6 +46,15 @@ class Store(Protocol):
 
         A definite rollback that may not be this room's fault (a neighbour's constraint in the same
         round, a deadlock) is tried once more alone. Raises Rejected, Busy or StorageUnavailable.
+        """
+
+    async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
+        """Rooms of these parties whose `alarm_at` has come, the longest overdue first."""
+
+    async def prune(self, now: float, limit: int) -> int:
+        """Delete up to `limit` rooms that expired, with seats and journal. Returns how many.
+
+        Finished matches stay.
         """
 
     async def check(self) -> dict[str, str]:

@@ -9,13 +9,42 @@ import pytest
 from config import env
 from contracts.client import RealtimeClient
 from contracts.errors import CATALOGUE, Code, Detail, RoomError
-from contracts.http import RegisterRequest
+from contracts.http import CloseRoom, RegisterRequest, RemovePlayer, RetryAlarms
 from contracts.limits import ANSWER_MAX_BYTES
+from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.transport import KeepAliveTransport
 from tests.support import faulty_realtime as faults
 from tests.support.faulty_realtime import FaultyRealtime, admission, answer, says
 from tests.support.loops import until
+from tests.support.realtime_double import ENTRY, MATCH, STANDING, SUMMARY
 
+READS = {
+    "rooms": (
+        lambda client: client.rooms("chat", RoomsQuery("open", False, "a-b_c")),
+        b"GET /parties/chat?status=open&hasSpace=false&cursor=a-b_c",
+        {"rooms": [SUMMARY], "nextCursor": "x"},
+    ),
+    "all rooms": (
+        lambda client: client.rooms("chat", RoomsQuery()),
+        b"GET /parties/chat?",
+        {"rooms": [], "nextCursor": None},
+    ),
+    "matches": (
+        lambda client: client.matches("chat", "ROOM23", MatchesQuery(7)),
+        b"GET /parties/chat/ROOM23/matches?limit=7",
+        {"roomId": "ROOM23", "matches": [MATCH]},
+    ),
+    "match": (
+        lambda client: client.match("m_1"),
+        b"GET /matches/m_1",
+        {"match": MATCH, "standings": [STANDING]},
+    ),
+    "leaderboard": (
+        lambda client: client.leaderboard("leet99", LeaderboardQuery("day", 3)),
+        b"GET /leaderboard?party=leet99&window=day&limit=3",
+        {"window": "day", "entries": [ENTRY]},
+    ),
+}
 ALICE = RegisterRequest("p_1", "pt_1", "alice", "player", is_host=True)
 KEY = "a-service-key"
 SILENT = Code.REALTIME_TIMEOUT
@@ -72,6 +101,38 @@ class TestAHealthyService:
         assert state.player_counts.players == 2
         assert server.requests[0].startswith(b"GET /parties/chat/ROOM23/state HTTP/1.1\r\n")
         assert KEY.encode() not in server.requests[0]
+
+    @pytest.mark.parametrize(("ask", "line", "told"), READS.values(), ids=READS)
+    def test_lists_without_the_key(self, run, ask, line, told):
+        with FaultyRealtime(says(answer("200 OK", msgspec.json.encode(told)))) as server:
+            found = run(ask(client_of(server.url)))
+        assert msgspec.json.decode(msgspec.json.encode(found)) == told
+        assert server.requests[0].startswith(line + b" HTTP/1.1\r\n")
+        assert KEY.encode() not in server.requests[0]
+
+    @pytest.mark.parametrize(
+        ("control", "body"),
+        [
+            (CloseRoom(), {"action": "close"}),
+            (RemovePlayer("p_1"), {"action": "remove", "playerId": "p_1"}),
+            (RetryAlarms(), {"action": "retry-alarms"}),
+        ],
+    )
+    def test_controls_a_room_with_the_key(self, run, control, body):
+        with FaultyRealtime(says(answer("200 OK", b'{"ok": true}'))) as server:
+            assert run(client_of(server.url).control("leet99", "ROOM23", control)).ok
+        head, _, sent = server.requests[0].partition(b"\r\n\r\n")
+        assert head.startswith(b"POST /parties/leet99/ROOM23/control HTTP/1.1\r\n")
+        assert b"authorization: bearer a-service-key" in head.lower()
+        assert msgspec.json.decode(sent) == body
+
+    def test_may_fill_a_page_with_large_and_deep_settings(self, run):
+        settings = {"text": "x" * 16_000, "deep": eval("[" * 14 + "]" * 14)}
+        page = {"rooms": [SUMMARY | {"settings": settings}] * 50, "nextCursor": None}
+        with FaultyRealtime(says(answer("200 OK", msgspec.json.encode(page)))) as server:
+            client = client_of(server.url, try_timeout_s=4, total_timeout_s=8)
+            found = run(client.rooms("leet99", RoomsQuery()))
+        assert len(found.rooms) == 50
 
     def test_may_live_below_a_path(self, run):
         with FaultyRealtime(says(answer("200 OK", admission()))) as server:
@@ -202,6 +263,26 @@ class TestARefusalOfTheServiceItself:
         assert len(server.requests) == 1
 
 
+class TestAnAnswerAboutSomethingElse:
+    @pytest.mark.parametrize(
+        ("ask", "told"),
+        [
+            (lambda client: client.match("m_2"), {"match": MATCH, "standings": []}),
+            (
+                lambda client: client.matches("chat", "ROOM24", MatchesQuery()),
+                {"roomId": "ROOM23", "matches": []},
+            ),
+            (lambda client: client.leaderboard("leet99", LeaderboardQuery()), {"window": "all"}),
+            (lambda client: client.rooms("chat", RoomsQuery()), {"rooms": [{}]}),
+        ],
+    )
+    def test_is_a_bad_gateway(self, run, ask, told):
+        raw = answer("200 OK", msgspec.json.encode(told))
+        with FaultyRealtime(says(raw)) as server, pytest.raises(RoomError) as caught:
+            run(ask(client_of(server.url)))
+        assert (caught.value.code, caught.value.status) == (Code.INTERNAL_ERROR, 502)
+
+
 class TestAWrongServiceKey:
     def test_is_our_fault_not_the_callers(self, run, caplog):
         with FaultyRealtime(says(refusal(Code.UNAUTHORIZED))) as server:
@@ -261,7 +342,7 @@ def test_the_defaults_are_those_of_the_protocol():
     assert environment.realtime_connect_timeout_s == 0.5
     assert environment.realtime_try_timeout_s == 4.0
     assert environment.realtime_total_timeout_s == 8.5
-    assert ANSWER_MAX_BYTES == 64 * 1024
+    assert ANSWER_MAX_BYTES == 2 * 1024 * 1024
 
 
 def test_another_transport_of_httpx_serves_as_well(run):

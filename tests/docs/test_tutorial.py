@@ -6,8 +6,9 @@ from types import ModuleType
 
 import pytest
 
+from config.env import VARIABLES
 from contracts.errors import Code
-from tests.support.rooms import opened
+from realtime.testing import opened
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"
 
@@ -24,10 +25,21 @@ def test_a_line_reaches_everybody_and_a_newcomer_sees_it(room):
     assert room.receive("alice", "say", {"text": "hello"}).ok
     ((kind, line),) = room.broadcasts
     assert (kind, line["username"], line["text"]) == ("said", "alice", "hello")
-    room.reload(room.snapshot)
+    room.restart()
     room.connect("bob")
     assert room.frames[0][1]["payload"]["lines"] == [line]
 
 
 def test_an_empty_line_is_refused(room):
     assert room.receive("alice", "say", {"text": " "}).code == Code.BAD_REQUEST
+
+
+def test_who_does_not_connect_in_the_time_it_names_is_released(room):
+    (grace_s,) = [one.default for one in VARIABLES.values() if one.name == "SEAT_GRACE_S"]
+    assert f"does not connect within {grace_s} s" in TUTORIAL.read_text()
+    room.register("carl")
+    room.advance(grace_s - 0.1)
+    assert "carl" in room.names
+    room.advance(0.1)
+    assert "carl" not in room.names
+    assert room.connect("carl").code == Code.UNAUTHORIZED

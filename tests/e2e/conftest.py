@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
 from config.env import DEV_SECRET_KEY, DEV_SERVICE_KEY
 from tests.support import servers
 from tests.support import site as sites
-from tests.support.databases import PostgresDatabase, SqliteFile, manage
+from tests.support.canary import Canary, contents
+from tests.support.databases import PostgresDatabase, Scratch, SqliteFile, manage
 from tests.support.servers import free_port, server
-from tests.support.services import need_postgresql
+from tests.support.services import need_node, need_postgresql
 from tests.support.site import Site
 
 LOG_SHOWN = 3000  # characters of each log, when a test fails
@@ -20,6 +25,12 @@ TROUBLE = re.compile(
     r"^\s*Traceback |^\S+ (ERROR|CRITICAL) (?!contracts\.complaints)", re.MULTILINE
 )
 SECRET = re.compile(rf"pt_[\w-]{{16,}}|canary_\w+|{DEV_SERVICE_KEY}|{DEV_SECRET_KEY}")
+
+
+@pytest.fixture(scope="session")
+def canary():
+    """Of the whole run."""
+    return Canary()
 
 
 @pytest.fixture(scope="session")
@@ -42,24 +53,41 @@ def migrated(request):
 
 
 @pytest.fixture(scope="session")
-def site(migrated, tmp_path_factory):
+def site(migrated, canary, tmp_path_factory):
     """Both tiers. A test that kills one starts it again."""
     folder = tmp_path_factory.mktemp("site")
     with migrated.copy(folder) as database:
-        environ = {**database.environ, **places(), "RATE_LIMITS": "off"}
-        realtime = server("realtime", environ, folder)
-        with realtime, server("lobby", environ, folder) as lobby:
-            yield Site(realtime, database, lobby)
+        with both_tiers(database, folder) as site:
+            yield canary.hears(site)
+        assert not canary.seen_in(*contents(database)), "a token is kept"
 
 
 @pytest.fixture(scope="session")
-def half_site(migrated, tmp_path_factory):
+def half_site(migrated, canary, tmp_path_factory):
     """A lobby, and the place of a realtime service, which each test fills as it likes."""
     folder = tmp_path_factory.mktemp("half-site")
     with migrated.copy(folder) as database:
         environ = {**database.environ, **places(), "RATE_LIMITS": "off"}
         with server("lobby", environ, folder) as lobby:
-            yield Site(server("realtime", environ, folder), database, lobby)
+            realtime = server("realtime", environ, folder)
+            yield canary.hears(Site(realtime, database, lobby))
+        assert not canary.seen_in(*contents(database)), "a token is kept"
+
+
+@pytest.fixture(scope="session")
+def node():
+    """Pages in Node can be opened."""
+    need_node()
+
+
+@contextmanager
+def both_tiers(database: Scratch, folder: Path, **environ: str) -> Iterator[Site]:
+    """The lobby and the realtime service, started at the same moment."""
+    environ = {**database.environ, **places(), "RATE_LIMITS": "off", **environ}
+    tiers = (server(name, environ, folder) for name in ("realtime", "lobby"))
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        realtime, lobby = pool.map(stack.enter_context, tiers)
+        yield Site(realtime, database, lobby)
 
 
 def places() -> dict[str, str]:
@@ -67,15 +95,18 @@ def places() -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def _quiet_and_discreet():
+def _quiet_and_discreet(canary):
     """After every test: no server is in trouble, and nobody was shown a secret."""
     yield
     logs = {server.name: server.news() for server in servers.running}
     frames, sites.heard[:] = "\n".join(sites.heard), []
     for name, log in logs.items():
         assert not TROUBLE.search(log), f"{name} is in trouble:\n{log}"
-    for text in (frames, *logs.values()):
+    answers, canary.answers[:] = "\n".join(canary.answers), []
+    shown = (frames, answers, *logs.values())
+    for text in shown:
         assert not SECRET.search(text), "a secret was shown"
+    assert not canary.seen_in(*shown), "a token was shown"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from config import env
 from tests.e2e.conftest import places
@@ -304,6 +306,62 @@ def test_bad_utf_8_closes(house, alice):
     assert alice.closed() == 1007
 
 
+# -- frames that are too many --------------------------------------------------------------------
+
+
+def hurry(socket, count):
+    """Ask so often for a match that cannot start; the request ids of frames that were too many."""
+    for number in range(count):
+        socket.send("START_MATCH", requestId=str(number))
+    errors = [socket.next("ERROR") for _ in range(count)]
+    assert {error(one) for one in errors} <= {"BAD_REQUEST", "RATE_LIMITED"}
+    refused = [one for one in errors if error(one) == "RATE_LIMITED"]
+    assert all(0 < one["payload"]["retryAfterMs"] <= 50 for one in refused)
+    return [int(one["requestId"]) for one in refused]
+
+
+def test_forty_frames_may_come_at_once_and_more_are_told_the_wait(alice):
+    alice.says_nothing(for_s=0.1)  # until her JOIN_ROOM counts no more
+    began = time.monotonic()
+    refused = hurry(alice, 60)
+    refilled = (time.monotonic() - began) * 20
+    assert refused[0] >= 40
+    assert len(refused) >= 60 - 40 - refilled
+    alice.says_nothing(for_s=0.2)
+    alice.send("SEND_CHAT", {"text": "calm again"})
+    alice.hear("calm again")
+
+
+def test_who_is_not_stopped_by_that_is_closed(alice, sent):
+    with suppress(ConnectionClosed):
+        for _ in range(300):
+            alice.send("START_MATCH")
+    assert alice.closed() == sent(1008)
+    refused = [one for one in alice.frames if one["payload"].get("code") == "RATE_LIMITED"]
+    assert len(refused) == 60
+
+
+@pytest.mark.parametrize("house", ["uvicorn"], indirect=True)
+def test_a_storm_of_volatile_frames_is_thinned_and_then_closed(house):
+    room_id, host = f"room-{next(numbers)}", player("alice", isHost=True)
+    address = f"{house.realtime.url}/parties/chat/{room_id}/register"
+    key = {"Authorization": f"Bearer {env.DEV_SERVICE_KEY}"}
+    assert house.http.post(address, json=host, headers=key).status_code == 200
+    with house.socket(room_id, party="chat") as socket:
+        socket.join(host["playerToken"])
+        with suppress(ConnectionClosed):
+            for number in range(5000):
+                socket.send("chat.signal", {"data": number})
+        assert socket.closed() == 1008
+        assert "ERROR" not in socket.kinds
+        assert 60 <= socket.kinds.count("chat.signalled") < 500
+
+
+def test_without_limits_nobody_is_stopped(site):
+    with site.enter(site.room("alice")) as socket:
+        assert hurry(socket, 600) == []
+
+
 def test_runserver_serves_the_realtime_tier_too(any_migrated, tmp_path):
     with any_migrated.copy(tmp_path) as database:
         realtime = server("realtime", {**database.environ, **places()}, tmp_path)
@@ -331,7 +389,7 @@ def test_nothing_leaves_before_its_commit(site):
             assert socket.says_nothing(for_s=0.4)
             assert not joining.done()
         socket.hear("kept, then said")
-        assert "kept, then said" in [line["text"] for line in kept.state["state"]["chat"]]
+        assert "kept, then said" in [line["text"] for line in kept.state["state"]["talk"]["chat"]]
         assert joining.result().status_code == 200
         assert "bob" in kept.players.values()
 

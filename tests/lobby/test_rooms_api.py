@@ -73,7 +73,8 @@ def test_no_answer_needs_a_query(browser, realtime, django_assert_num_queries):
         browser.get("/api/rooms/ROOM23")
         realtime.refuses(Code.ROOM_FULL)
         browser.post(JOIN, json={"username": "a"})
-        browser.get("/api/rooms")
+        for path in ("rooms", "rooms/ROOM23/matches", "matches/m_1", "leaderboard", "nothing"):
+            browser.get(f"/api/{path}")
 
 
 def test_the_host_header_names_no_socket(browser):
@@ -121,8 +122,8 @@ class TestMethods:
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),
         [
-            ("GET", CREATE, {"POST", "OPTIONS"}),
-            ("DELETE", CREATE, {"POST", "OPTIONS"}),
+            ("PUT", CREATE, {"GET", "HEAD", "POST", "OPTIONS"}),
+            ("DELETE", CREATE, {"GET", "HEAD", "POST", "OPTIONS"}),
             ("PUT", JOIN, {"POST", "OPTIONS"}),
             ("POST", "/api/rooms/ROOM23", {"GET", "HEAD", "OPTIONS"}),
             ("BREW", "/api/rooms/ROOM23", {"GET", "HEAD", "OPTIONS"}),

@@ -5,12 +5,13 @@ from contracts.errors import Code
 from lobby.throttles import AddressThrottle
 from lobby.windows import Limits, Window
 
+MATCHES = "/api/rooms/ROOM23/matches"
 CREATE, JOIN, SUMMARY = "/api/rooms", "/api/rooms/ROOM23/join", "/api/rooms/ROOM23"
 
 
 @pytest.fixture
 def limits():
-    return Limits(creates=Window(2), joins=Window(4), misses=Window(3))
+    return Limits(creates=Window(2), joins=Window(4), misses=Window(3), reads=Window(5))
 
 
 def post(browser, path, **headers):
@@ -42,6 +43,21 @@ def test_guessed_room_codes_are_limited_over_joins_and_summaries(browser, realti
     assert statuses(*guesses) == [404, 404, 404]
     assert statuses(browser.get(SUMMARY), post(browser, JOIN)) == [429, 429]
     assert len(realtime.asked) == 3
+
+
+def test_a_room_without_matches_is_a_guess_when_it_is_no_room(browser, realtime):
+    realtime.refuses(Code.ROOM_NOT_FOUND, times=3)
+    assert statuses(*(browser.get(MATCHES) for _ in range(4))) == [404, 404, 404, 429]
+    assert statuses(browser.get(SUMMARY)) == [429]
+    assert statuses(browser.get(CREATE)) == [200]  # a list gives no codes away but public ones
+
+
+def test_reads_are_limited_per_address_all_together(browser):
+    paths = (CREATE, MATCHES, "/api/matches/m_1", "/api/leaderboard", CREATE, CREATE)
+    answers = [browser.get(path) for path in paths]
+    assert statuses(*answers) == [200] * 5 + [429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert statuses(browser.head(CREATE), post(browser, CREATE)) == [429, 201]
 
 
 def test_rooms_that_are_there_are_no_guesses(browser):

@@ -59,4 +59,5 @@ def test_the_defaults_are_those_of_the_protocol():
     assert limits.creates.limit == 20
     assert limits.joins.limit == 120
     assert limits.misses.limit == 20
+    assert limits.reads.limit == 600
     assert windows.PERIOD_S == 60

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+from collections import Counter
 from typing import Any
 
 import msgspec
 import pytest
 from django.conf import settings
-from msgspec import Struct
 
 from realtime import consumers
 from realtime.core.messages import message
@@ -17,7 +18,7 @@ from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.engine.memory_store import MemoryStore
 from realtime.runtime import Runtime
-from tests.support.engine import register, settled
+from tests.support.engine import register, settled, until
 
 KEY = RoomKey("fragile", "K7PQ2M")
 
@@ -26,10 +27,28 @@ class FragileParty(Party):
     """Breaks on a volatile message."""
 
     slug = "fragile"
+    volatile_per_s = 5.0
 
     @message("wobble", volatile=True)
-    def wobble(self, relay, nothing: Struct) -> None:
+    def wobble(self, relay) -> None:
         raise LookupError(relay.player_id)
+
+    @message("wave", volatile=True)
+    def wave(self, relay) -> None:
+        relay.broadcast("waved", {})
+
+    @message("knock")
+    def knock(self, room, player) -> None:
+        room.broadcast("knocked", {})
+
+
+class Clock:
+    """What sockets take for the time. It stands still until a test moves it."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 class Server:
@@ -56,12 +75,30 @@ class Server:
         self._events.put_nowait({"type": kind, **event})
 
     def says(self, kind: str, **payload: Any) -> None:
-        frame = msgspec.json.encode({"type": kind, "payload": payload})
-        self.happens("websocket.receive", text=frame.decode())
+        self.hears(msgspec.json.encode({"type": kind, "payload": payload}).decode())
+
+    def hears(self, text: str) -> None:
+        self.happens("websocket.receive", text=text)
+
+    async def idle(self) -> None:
+        """All that happened so far has been dealt with."""
+        await until(self._events.empty)
+        await settled()
 
     @property
     def frames(self) -> list[dict[str, Any]]:
         return [msgspec.json.decode(event["text"]) for event in self.sent if "text" in event]
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """How many frames of each type were sent."""
+        return Counter(frame["type"] for frame in self.frames)
+
+    @property
+    def refusals(self) -> Counter[str]:
+        """How many errors of each code were sent."""
+        errors = (frame for frame in self.frames if frame["type"] == "ERROR")
+        return Counter(error["payload"]["code"] for error in errors)
 
     @property
     def codes(self) -> list[int]:
@@ -69,12 +106,20 @@ class Server:
 
 
 @pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(consumers, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
 def story(monkeypatch):
     """Runs a coroutine function with a runtime of its own, where alice hosts a fragile room."""
 
-    def tell(coroutine):
+    def tell(coroutine, **changed):
         async def main():
-            runtime = Runtime(settings.GREENROOM, MemoryStore())
+            environment = dataclasses.replace(settings.GREENROOM, **changed)
+            runtime = Runtime(environment, MemoryStore())
             runtime.rooms.parties["fragile"] = FragileParty()
             await runtime.rooms.ask(KEY, register("alice", host=True))
 
@@ -87,6 +132,16 @@ def story(monkeypatch):
         asyncio.run(main())
 
     return tell
+
+
+async def entered(runtime: Runtime, clock: Clock) -> Server:
+    """A socket of alice's, all of whose limits are as if it had sent nothing yet."""
+    server = Server(runtime)
+    server.says("JOIN_ROOM", playerToken="t_alice")
+    await server.idle()
+    assert server.kinds["ROOM_SNAPSHOT"] == 1
+    clock.now += 60
+    return server
 
 
 def test_a_bug_in_a_volatile_handler_costs_the_socket_nothing(story, caplog):
@@ -147,3 +202,164 @@ def test_a_stranger_is_one_until_it_has_entered(story):
         await server.task
 
     story(enters)
+
+
+# -- too many frames -----------------------------------------------------------------------------
+
+
+def test_more_frames_than_allowed_are_refused_with_the_wait_and_not_obeyed(story, clock):
+    async def hurried(runtime):
+        server = await entered(runtime, clock)
+        for _ in range(40):
+            server.says("knock")
+        server.hears('{"type":"knock","requestId":"r41"}')
+        await server.idle()
+        assert server.kinds["knocked"] == 40
+        refused = [frame for frame in server.frames if frame["type"] == "ERROR"]
+        assert [(one["requestId"], one["payload"]["code"]) for one in refused] == [
+            ("r41", "RATE_LIMITED")
+        ]
+        assert refused[0]["payload"]["retryAfterMs"] == 50
+        clock.now += 0.051
+        server.says("knock")
+        await server.idle()
+        assert server.kinds["knocked"] == 41
+        assert server.codes == []
+
+    story(hurried)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "{",
+        '{"type":"NONESUCH"}',
+        '{"type":"knock","payload":5}',
+        '{"type":"JOIN_ROOM","payload":{"playerToken":"t_alice"}}',
+        '{"type":"JOIN_ROOM","payload":{"playerToken":"wrong"}}',
+    ],
+)
+def test_joins_and_garbage_count_too(story, clock, frame):
+    async def tiresome(runtime):
+        server = await entered(runtime, clock)
+        for _ in range(36):
+            server.says("knock")
+        for _ in range(4):
+            server.hears('{"type":"JOIN_ROOM","payload":{"playerToken":"t_alice"}}')
+        await server.idle()
+        assert server.kinds["ERROR"] == 0
+        server.hears(frame)
+        await server.idle()
+        assert server.frames[-1]["payload"]["code"] == "RATE_LIMITED"
+        assert server.codes == []
+
+    story(tiresome)
+
+
+def test_garbage_uses_up_what_a_socket_may_send(story, clock):
+    async def tiresome(runtime):
+        server = await entered(runtime, clock)
+        for _ in range(9):
+            server.hears("{")
+        for _ in range(32):
+            server.says("knock")
+        await server.idle()
+        assert server.kinds["knocked"] == 31
+        assert (server.refusals["BAD_REQUEST"], server.refusals["RATE_LIMITED"]) == (9, 1)
+
+    story(tiresome)
+
+
+def test_sixty_violations_close(story, clock):
+    async def stubborn(runtime):
+        server = await entered(runtime, clock)
+        for _ in range(40 + 59):
+            server.says("knock")
+        await server.idle()
+        assert server.codes == []
+        for _ in range(10):
+            server.says("knock")
+        await server.idle()
+        assert server.codes == [1008]
+        assert server.refusals["RATE_LIMITED"] == 60
+        assert runtime.hub.count() == 0
+
+    story(stubborn)
+
+
+def test_a_stranger_is_limited_alike(story, clock):
+    async def knocking(runtime):
+        server = Server(runtime)
+        for _ in range(101):
+            server.says("wave")
+        await server.idle()
+        assert server.refusals == {"UNAUTHORIZED": 40, "RATE_LIMITED": 60}
+        assert server.codes == [1008]
+
+    story(knocking)
+
+
+def test_volatile_frames_over_the_partys_rate_are_dropped_without_a_word(story, clock):
+    async def waving(runtime):
+        server = await entered(runtime, clock)
+        for _ in range(400):
+            server.says("wave")
+        await server.idle()
+        assert (server.kinds["waved"], server.kinds["ERROR"]) == (5, 0)
+        server.says("knock")
+        clock.now += 1
+        server.says("wave")
+        await server.idle()
+        assert (server.kinds["knocked"], server.kinds["waved"]) == (1, 6)
+        assert server.codes == []
+
+    story(waving)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{"text": '{"type":"wave"}'}, {"text": '{"type":"knock"}'}, {"text": "{"}],
+    ids=["volatile", "ordinary", "garbage"],
+)
+def test_a_flood_of_any_kind_closes_and_what_follows_is_not_heard(story, clock, event):
+    async def flood(runtime):
+        server = await entered(runtime, clock)
+        for _ in range(2000):
+            server.happens("websocket.receive", **event)
+        await server.idle()
+        assert server.codes == [1008]
+        assert server.kinds.total() < 150
+        assert runtime.hub.count() == 0
+
+    story(flood)
+
+
+def test_without_limits_only_bad_frames_close(story, clock):
+    async def busy(runtime):
+        server = await entered(runtime, clock)
+        for _ in range(1000):
+            server.says("wave")
+        for _ in range(100):
+            server.says("knock")
+        await server.idle()
+        assert (server.kinds["waved"], server.kinds["knocked"]) == (1000, 100)
+        for _ in range(10):
+            server.hears("{")
+        await server.idle()
+        assert server.codes == [1008]
+        assert server.refusals["BAD_REQUEST"] == 10
+
+    story(busy, rate_limits=False)
+
+
+def test_a_bad_frame_is_forgiven_after_a_minute(story, clock):
+    async def clumsy(runtime):
+        server = await entered(runtime, clock)
+        for _ in range(30):
+            server.hears("{")
+            await server.idle()
+            clock.now += 7
+        assert server.codes == []
+        assert server.refusals["BAD_REQUEST"] == 30
+
+    story(clumsy)

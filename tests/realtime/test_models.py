@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection
 
-from realtime.models import JournalEntry, Room, Seat
+from realtime.models import JournalEntry, Match, MatchPlayer, Room, Seat
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +24,7 @@ def test_an_inserted_row_gets_the_defaults_from_the_database(room):
     room.refresh_from_db()
     assert (room.visibility, room.status, room.phase) == ("private", "open", "lobby")
     assert (room.max_players, room.ruleset_id, room.ruleset_config) == (4, "classic", {})
+    assert room.alarms_parked == 0
 
 
 def test_an_empty_seat_names_nobody(room):
@@ -57,6 +58,41 @@ def test_deleting_a_room_deletes_what_belongs_to_it(room):
     assert not JournalEntry.objects.exists()
 
 
+@pytest.fixture
+def match(room):
+    match = Match.objects.create(
+        match_id="m1",
+        room_id=room.room_id,
+        party=room.party,
+        code=room.code,
+        start_at=NOW,
+        end_at=NOW,
+        end_reason="finished",
+        settings={},
+    )
+    MatchPlayer.objects.create(
+        match=match, rank=1, player_id="p_a", username="alice", role="player", score=7
+    )
+    return match
+
+
+def test_a_match_outlives_its_room(room, match):
+    room.delete()
+    assert [player.username for player in Match.objects.get().players.all()] == ["alice"]
+
+
+def test_a_match_names_a_player_once(match):
+    with pytest.raises(IntegrityError):
+        MatchPlayer(
+            match=match, rank=2, player_id="p_a", username="bob", role="player", score=3
+        ).save(force_insert=True)
+
+
+def test_deleting_a_match_deletes_its_standings(match):
+    match.delete()
+    assert not MatchPlayer.objects.exists()
+
+
 def test_deleting_somebody_leaves_the_rooms(room):
     owner = get_user_model().objects.create_user("alice")
     Room.objects.filter(pk=room.pk).update(owner_user=owner)
@@ -79,6 +115,8 @@ def test_a_person_has_a_name_to_show():
         ("rooms", {"room_id", "owner_user_id", "ruleset_id", "ruleset_config", "expires_at"}),
         ("room_seats", {"room_id", "seat_index", "user_id", "is_host", "ready", "status"}),
         ("room_journal", {"room_id", "version", "at", "command", "actor", "entry"}),
+        ("matches", {"match_id", "room_id", "start_at", "end_at", "end_reason", "settings"}),
+        ("match_players", {"match_id", "party", "player_id", "username", "rank", "role", "score"}),
     ],
 )
 def test_tables_and_columns_have_the_names_that_others_read(table, expected):

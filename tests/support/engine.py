@@ -15,14 +15,15 @@ from contracts.sockets import Close
 from realtime.core.commands import Command, Connect, Receive, Register
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
-from realtime.core.turns import Surroundings
-from realtime.engine.actor import Engine, Limits
+from realtime.core.surroundings import Surroundings
+from realtime.engine.clock import Clock
 from realtime.engine.hub import Connection, Hub
+from realtime.engine.memory import Engine, Limits
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import Store
 from realtime.parties.chat import ChatParty
 from realtime.parties.leet99 import Leet99
-from tests.support.rooms import START, token_hash
+from realtime.testing import START, token_hash
 
 DEFAULTS = {
     "mailbox_size": 1024,
@@ -30,6 +31,8 @@ DEFAULTS = {
     "commit_deadline_s": 2.0,
     "refresh_interval_s": 0.25,
     "room_idle_s": 60.0,
+    "clock_interval_s": 1.0,
+    "prune_interval_s": 60.0,
 }
 NOTHING = jsonio.raw({})
 KEY = RoomKey("leet99", "K7PQ2M")
@@ -69,6 +72,7 @@ class Bench:
         bounds = Limits(**DEFAULTS | limits)
         engine = Engine(store, self.hub, lambda: self.now, surroundings, complaints, bounds)
         self.rooms = Rooms(known, engine)
+        self.clock = Clock(self.rooms, engine)
 
     async def ask(self, command: Command, key: RoomKey = KEY) -> Any:
         return await self.rooms.ask(key, command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.memory_store import MemoryStore
@@ -75,6 +76,14 @@ class DownStore(CountingStore):
         self._refuse_when_down()
         return await super().commit(commit)
 
+    async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
+        self._refuse_when_down()
+        return await super().due(parties, now, limit)
+
+    async def prune(self, now: float, limit: int) -> int:
+        self._refuse_when_down()
+        return await super().prune(now, limit)
+
     def _refuse_when_down(self) -> None:
         if self.down:
             self.refused += 1
@@ -89,4 +98,13 @@ class RejectingStore(CountingStore):
     async def commit(self, commit: Commit) -> bool:
         if commit.key == self.rejected:
             raise Rejected("room_seats_username_key")
+        return await super().commit(commit)
+
+
+class AlarmRejectingStore(CountingStore):
+    """A constraint refuses whatever an alarm does."""
+
+    async def commit(self, commit: Commit) -> bool:
+        if any(row.command == "alarm" for row in commit.journal):
+            raise Rejected("matches_pkey")
         return await super().commit(commit)

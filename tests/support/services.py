@@ -11,8 +11,11 @@ import psycopg
 import pytest
 import redis
 
+from tests.support import node
+
 POSTGRESQL = "PostgreSQL (DATABASE_URL, or 127.0.0.1:5432)"
 REDIS = "Redis (REDIS_URL, or 127.0.0.1:6379)"
+NODE = "Node.js with npm (node and npm on the PATH, and a registry to install from)"
 LEFT_OUT = "needs "
 REACHED_WITHIN_S = 2
 
@@ -49,6 +52,12 @@ def redis_server() -> str | None:
     return url
 
 
+@cache
+def node_clients() -> bool:
+    """Whether Node is here with the clients that the tests run in it."""
+    return node.install()
+
+
 def need_postgresql() -> str:
     """The server's URL; without one the test is left out."""
     return postgresql() or leave_out(POSTGRESQL)
@@ -59,9 +68,15 @@ def need_redis() -> str:
     return redis_server() or leave_out(REDIS)
 
 
+def need_node() -> None:
+    """Pages in Node can be opened; otherwise the test is left out."""
+    if not node_clients():
+        leave_out(NODE)
+
+
 def leave_out(service: str) -> NoReturn:
     if os.environ.get("GREENROOM_TEST_COMPLETE") == "1":
-        pytest.fail(f"{service} does not answer, and nothing may be left out", pytrace=False)
+        pytest.fail(f"{service} can't be had, and nothing may be left out", pytrace=False)
     pytest.skip(LEFT_OUT + service)
 
 

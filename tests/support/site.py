@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 from websockets.exceptions import ConnectionClosed
@@ -196,6 +196,16 @@ class Kept:
     @property
     def version(self) -> int:
         return self._one("SELECT version FROM rooms WHERE code = ?")
+
+    @property
+    def uuid(self) -> UUID:
+        return UUID(str(self._one("SELECT room_id FROM rooms WHERE code = ?")))
+
+    def seat(self, username: str) -> int:
+        """The row of a member."""
+        query = "SELECT s.id FROM room_seats s JOIN rooms USING (room_id) WHERE code = ?"
+        ((row,),) = self.database.rows(f"{query} AND username = ?", self.room_id, username)
+        return row
 
     @property
     def state(self) -> dict[str, Any]:

@@ -12,11 +12,19 @@ from django.db import ConnectionHandler, connections
 
 from config import kinds
 from config.settings import postgresql
-from realtime.core.rows import Commit, JournalRow, RoomKey, RoomRow, SeatRow
+from contracts.http import Standing
+from realtime.core.rows import (
+    Commit,
+    JournalRow,
+    MatchRow,
+    RoomKey,
+    RoomRow,
+    SeatRow,
+)
 from realtime.engine.memory_store import MemoryStore
 from realtime.engine.orm_store import OrmStore
+from realtime.testing import START, token_hash
 from tests.support.databases import PostgresDatabase, SqliteFile
-from tests.support.rooms import START, token_hash
 
 PATIENCE_S = 30.0
 
@@ -38,6 +46,15 @@ class MemoryPlace:
     def seats(self, key: RoomKey) -> dict[str, str]:
         seats = self._store.seats.get(key, {}).values()
         return {seat.player_id: seat.username for seat in seats}
+
+    def matches(self) -> dict[str, list[str]]:
+        kept = self._store.matches.values()
+        return {match.match_id: [one.username for one in match.standings] for match in kept}
+
+    def counts(self) -> dict[str, int]:
+        kept = {"rooms": [self._store.rows], "room_seats": self._store.seats.values()}
+        kept["room_journal"] = self._store.journals.values()
+        return {table: sum(map(len, parts)) for table, parts in kept.items()}
 
 
 class DatabasePlace:
@@ -68,6 +85,19 @@ class DatabasePlace:
             WHERE party = ? AND code = ?"""
         return dict(self.rows(query, *key))
 
+    def matches(self) -> dict[str, list[str]]:
+        query = "SELECT match_id, username FROM match_players ORDER BY rank, player_id"
+        found: dict[str, list[str]] = {
+            match_id: [] for (match_id,) in self.rows("SELECT match_id FROM matches")
+        }
+        for match_id, username in self.rows(query):
+            found[match_id].append(username)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        tables = ("rooms", "room_seats", "room_journal")
+        return {table: self.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+
 
 class PostgresPlace(DatabasePlace):
     """A database on a server, which several stores may use, each as if in a process of its own."""
@@ -89,9 +119,8 @@ class PostgresPlace(DatabasePlace):
 
     def terminate(self) -> int:
         """End the stores' connections from the server's side; how many there were."""
-        return sum(
-            self.rows("SELECT pg_terminate_backend(?)", pid)[0][0] for pid in self.backends()
-        )
+        end = "SELECT pg_terminate_backend(?, 5000)"  # waits so many ms for it
+        return sum(self.rows(end, pid)[0][0] for pid in self.backends())
 
 
 Place = MemoryPlace | DatabasePlace
@@ -151,6 +180,15 @@ def seat(name: str, player: str = "", **changed: Any) -> SeatRow:
     return SeatRow(**columns | changed)
 
 
+def match(match_id: str, *names: str) -> MatchRow:
+    """A match that ended with these names, the best first."""
+    standings = (
+        Standing(rank, f"p_{name}", name, "player", 100 - rank)
+        for rank, name in enumerate(names, 1)
+    )
+    return MatchRow(match_id, START, START + 90.5, "finished", b'{"lives":3}', tuple(standings))
+
+
 def batch(
     key: RoomKey,
     base: int = 0,
@@ -158,6 +196,7 @@ def batch(
     turns: int = 1,
     gone: tuple[str, ...] = (),
     uuid: UUID | None = None,
+    matches: tuple[MatchRow, ...] = (),
     **changed: Any,
 ) -> Commit:
     """A commit of `turns` turns that seats some, lets others go, and changes the row."""
@@ -184,4 +223,5 @@ def batch(
         ),
         changed=(*gone, *(seat.player_id for seat in seats)),
         seats=seats,
+        matches=matches,
     )

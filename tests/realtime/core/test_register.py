@@ -4,7 +4,7 @@ import pytest
 
 from contracts.errors import Code
 from realtime.parties.leet99 import Leet99
-from tests.support.rooms import RoomOnTrial, opened
+from realtime.testing import RoomOnTrial, opened
 
 
 @pytest.fixture

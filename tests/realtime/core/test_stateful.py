@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from contracts.errors import Code
 from contracts.usernames import username_key
 from realtime.parties.leet99 import Leet99
-from tests.support.rooms import RoomOnTrial
+from realtime.testing import RoomOnTrial
 
 NAMES = st.sampled_from(["ann", "ANN", "\uff41nn", "bob", "Bob", "cy", "straße", "STRASSE", "dé"])
 ROLES = st.sampled_from(["player", "spectator"])
@@ -137,10 +137,12 @@ class MatchRoom(RuleBasedStateMachine):
         if not self.created:
             assert self.room.commits == []
             return
-        players = self.room.state["roster"]["players"]
+        players = self.room.stored["roster"]["players"]
         assert set(players) == set(self.members)
-        for field in ("username_key", "token_hash"):
-            assert len({player[field] for player in players.values()}) == len(players)
+        known = self.room.stored["roster"]["credentials"]
+        assert set(known) == set(players)
+        assert len({one["token_hash"] for one in known.values()}) == len(players)
+        assert len({one["username_key"] for one in players.values()}) == len(players)
         seats = [player["seat"] for player in players.values() if player["role"] == "player"]
         assert len(set(seats)) == len(seats) <= CAP
         assert all(0 <= seat < CAP for seat in seats)

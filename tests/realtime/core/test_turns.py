@@ -10,7 +10,7 @@ from realtime.core.party import Party
 from realtime.core.room import Room
 from realtime.core.roster import Player
 from realtime.parties.chat import ChatParty
-from tests.support.rooms import RoomOnTrial, opened
+from realtime.testing import RoomOnTrial, opened
 
 
 class Count(Struct):
@@ -50,21 +50,21 @@ class CounterParty(Party):
         raise KeyError(player.player_id)
 
     @message("return")
-    def give_back(self, room: Room, player: Player, nothing: Struct):
+    def give_back(self, room: Room, player: Player):
         room.state.value += 1
         return room.state.value
 
     @message("only tell")
-    def tell(self, room: Room, player: Player, nothing: Struct) -> None:
+    def tell(self, room: Room, player: Player) -> None:
         room.reply("told", {"value": room.state.value})
         room.send(player, "told", {"value": room.state.value})
 
     @message("draw")
-    def draw(self, room: Room, player: Player, nothing: Struct) -> None:
+    def draw(self, room: Room, player: Player) -> None:
         room.state.drawn.append(room.random.randint(1, 1000))
 
     @message("shout twice")
-    def shout(self, room: Room, player: Player, nothing: Struct) -> None:
+    def shout(self, room: Room, player: Player) -> None:
         room.broadcast("first", {})
         room.broadcast("second", {})
 
@@ -78,7 +78,7 @@ def test_a_turn_that_changes_something_is_one_version_and_one_journal_entry(room
     before = room.version
     assert room.receive("alice", "add", {"by": 3}).ok
     assert room.version == before + 1
-    assert room.state["state"]["value"] == 3
+    assert room.stored["state"]["value"] == 3
     (entry,) = room.commits[-1].journal
     assert (entry.version, entry.command, entry.actor) == (before + 1, "receive", "p_alice")
 
@@ -91,9 +91,9 @@ def test_a_turn_that_raises_leaves_no_trace(room, kind):
     assert room.turn.effects == ()
     assert room.snapshot == before
     room.receive("alice", "add")
-    assert room.state["state"]["value"] == 1
+    assert room.stored["state"]["value"] == 1
     assert room.names == ["alice", "bob"]
-    assert room.state["seq"] == msgspec.json.decode(before.state)["seq"]
+    assert room.stored["seq"] == msgspec.json.decode(before.state)["seq"]
 
 
 def test_a_bug_is_told_apart_from_a_refusal(room):
@@ -114,7 +114,7 @@ def test_an_async_handler_is_refused_when_it_is_written():
             slug = "async"
 
             @message("wait")
-            async def wait(self, room, player, nothing):
+            async def wait(self, room, player):
                 """Hooks never wait."""
 
 
@@ -165,7 +165,7 @@ def test_the_journal_tells_who_was_connected_only_when_it_must(room):
 
     room.receive("alice", "add")
     assert told() is None  # each connect added one
-    room.disconnect("bob")
+    room.vanish("bob")
     room.receive("alice", "add")
     assert told() == ["p_alice"]
     room.receive("alice", "add")

@@ -4,7 +4,6 @@ import asyncio
 import logging
 
 import pytest
-from msgspec import Struct
 
 from config import env
 from contracts.errors import Code, RoomError
@@ -258,7 +257,7 @@ class BrokenParty(Party):
     slug = "broken"
 
     @message("break")
-    def break_down(self, room, player, nothing: Struct) -> None:
+    def break_down(self, room, player) -> None:
         raise LookupError("what a player wrote: t_alice")
 
 
@@ -287,7 +286,7 @@ def test_a_refusal_that_cannot_be_said_strands_nobody():
         slug = "speechless"
 
         @message("refuse")
-        def refuse(self, room, player, nothing: Struct) -> None:
+        def refuse(self, room, player) -> None:
             raise RoomError(Code.FORBIDDEN, details=[object()])
 
     async def story():
@@ -344,8 +343,8 @@ def test_a_socket_that_closed_while_it_joined_never_enters():
         store.gate.clear()
         from realtime.core.commands import Connect
         from realtime.engine.hub import Connection
+        from realtime.testing import token_hash
         from tests.support.engine import RecordingWire
-        from tests.support.rooms import token_hash
 
         connection = Connection(KEY, RecordingWire())
         ask = asyncio.ensure_future(

@@ -11,8 +11,8 @@ from realtime.core.commands import Connect
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection, Hub
 from realtime.engine.memory_store import MemoryStore
+from realtime.testing import token_hash
 from tests.support.engine import KEY, NOTHING, Bench, RecordingWire, register, settled
-from tests.support.rooms import token_hash
 
 OTHER = RoomKey("leet99", "OTHER2")
 

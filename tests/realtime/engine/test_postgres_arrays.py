@@ -5,7 +5,17 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from realtime.engine.postgres_arrays import bools, byteas, float8s, int8s, texts, utf8s, uuids
+from realtime.engine.postgres_arrays import (
+    bools,
+    byteas,
+    float8,
+    float8s,
+    int8,
+    int8s,
+    texts,
+    utf8s,
+    uuids,
+)
 from tests.support.services import need_postgresql
 
 SOME_UUIDS = [UUID(int=0), UUID(int=2**128 - 1)]
@@ -46,6 +56,18 @@ def test_bytes(server, values):
 @pytest.mark.parametrize("values", [[], SOME_UUIDS])
 def test_uuids(server, values):
     assert received(server, "uuid", uuids(values)) == values
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent", "meant"),
+    [
+        ("bigint", int8(-(2**40)), b"-1099511627776"),
+        ("float8", float8(1.7e9 + 0.25), b"1700000000.25"),
+    ],
+)
+def test_single_values(server, kind, sent, meant):
+    asked = server.pgconn.exec_params(f"SELECT $1::{kind}::text".encode(), [sent], None, [1])
+    assert asked.get_value(0, 0) == meant
 
 
 def received(server, kind, array):

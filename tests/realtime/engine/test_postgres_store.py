@@ -9,11 +9,12 @@ import pytest
 from realtime.engine import orm_store as orm_stores
 from realtime.engine import rounds
 from realtime.engine.store import Busy, StorageUnavailable
+from realtime.testing import START
 from tests.support.cable import Cable
 from tests.support.databases import PostgresDatabase
 from tests.support.engine import until
 from tests.support.services import need_postgresql
-from tests.support.stores import DatabasePlace, batch, on, orm_store, room, seat, told
+from tests.support.stores import DatabasePlace, batch, match, on, orm_store, room, seat, told
 
 ROOM = room("K7PQ2M")
 OTHERS = [room(f"ROOM{number}") for number in range(4)]
@@ -54,6 +55,34 @@ def test_a_room_that_others_hold_is_busy_and_its_neighbours_are_not(postgresql):
         assert await store.commit(batch(ROOM, 1))
 
     on(postgresql, story)
+
+
+def test_an_expired_room_that_others_hold_is_deleted_another_time(postgresql):
+    async def story(store):
+        for key in (ROOM, OTHERS[0]):
+            await store.commit(batch(key, status="closed", expires_at=START))
+        with postgresql.scratch.holding(ROOM.room_id):
+            assert await store.prune(START, 10) == 1
+        assert await store.confirm(ROOM, 1)
+        assert await store.prune(START, 10) == 1
+
+    on(postgresql, story)
+
+
+def test_times_are_written_as_they_were_meant(postgresql):
+    async def story(store):
+        closed = batch(
+            ROOM, alarm_at=START + 60.25, expires_at=START + 86400, matches=(match("m1"),)
+        )
+        await store.commit(closed)
+        await store.commit(batch(OTHERS[0]))
+
+    on(postgresql, story)
+    epoch = "extract(epoch FROM {})::float8".format
+    query = f"SELECT {epoch('alarm_at')}, {epoch('expires_at')} FROM rooms ORDER BY code"
+    assert postgresql.rows(query) == [(START + 60.25, START + 86400), (None, None)]
+    query = f"SELECT {epoch('start_at')}, {epoch('end_at')} FROM matches"
+    assert postgresql.rows(query) == [(START, START + 90.5)]
 
 
 def test_a_commit_whose_connection_is_ended_is_told_so(postgresql):

@@ -4,8 +4,9 @@ import asyncio
 from random import Random
 from uuid import uuid4
 
+from realtime.testing import START
 from tests.support.engine import until
-from tests.support.stores import batch, room, told
+from tests.support.stores import batch, room, seat, told
 
 ROOM = room("K7PQ2M")
 OTHERS = [room(f"ROOM{number:02}") for number in range(30)]
@@ -70,4 +71,32 @@ def test_processes_that_create_the_same_rooms_never_wait_in_a_circle(postgresql)
         await until(lambda: not postgresql.backends())
 
     told(story())
+    assert no_round_was_rolled_back(postgresql)
+
+
+def test_processes_that_write_and_delete_the_same_rooms_leave_nothing_behind(postgresql):
+    def closed(key, base, name):
+        return batch(key, base, seat(name), status="closed", expires_at=START)
+
+    async def write(store, seed):
+        """Create expired rooms, and write those that others are about to delete."""
+        chance, pruned = Random(seed), 0
+        for turn in range(40):
+            some = chance.sample(OTHERS, 15)
+            await asyncio.gather(*(store.commit(closed(key, 0, f"{seed} {turn}")) for key in some))
+            late = (store.commit(closed(key, 1, f"late {seed} {turn}")) for key in some)
+            deleted, *_ = await asyncio.gather(store.prune(START, 10), *late)
+            pruned += deleted
+        return pruned
+
+    async def story():
+        async with postgresql.stores(3) as processes:
+            pruned = await asyncio.gather(*(write(store, n) for n, store in enumerate(processes)))
+            assert sum(pruned) > 100
+            while await processes[0].prune(START, 10):
+                pass
+        await until(lambda: not postgresql.backends())
+
+    told(story())
+    assert set(postgresql.counts().values()) == {0}
     assert no_round_was_rolled_back(postgresql)

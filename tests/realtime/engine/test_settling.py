@@ -3,7 +3,7 @@
 import pytest
 
 from realtime.core.rows import Snapshot
-from realtime.engine.settling import Confirm, Load, Settling
+from realtime.engine.settling import Confirm, Due, Load, Prune, Settling
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
 from tests.support.stores import batch, room
 
@@ -30,6 +30,15 @@ class ScriptedDatabase:
     def find(self, keys):
         self.wanted.append(keys)
         return {key: Snapshot(COMMITS[0].uuid, 7, b"") for key in keys if key == ROOMS[0]}
+
+    def due(self, parties, now, limit):
+        if self.failure:
+            raise self.failure
+        return [key for key in ROOMS if key.party in parties][:limit]
+
+    def prune(self, now, limit):
+        self.tried.append(f"prune at {now}")
+        return limit
 
     def interrupt(self): ...
 
@@ -78,3 +87,17 @@ def test_reads_are_one_question_and_states_are_fetched_for_those_who_load():
     )
     assert (found.version, absent, right, wrong) == (7, True, True, False)
     assert database.wanted == [{ROOMS[0]: True, ROOMS[1]: False}]
+
+
+def test_a_round_may_hold_everything():
+    database = ScriptedDatabase()
+    asked = [Prune(9.0, 5), Load(ROOMS[0]), COMMITS[0], Due(("leet99",), 9.0, 2), COMMITS[1]]
+    pruned, found, *kept = Settling(database).run(asked)
+    assert (pruned, found.version, kept) == (5, 7, [True, ROOMS[:2], True])
+    assert database.tried == [ROOMS[:2], "prune at 9.0"]
+
+
+def test_a_question_that_fails_harms_nobody_else():
+    lost = StorageUnavailable("connection lost")
+    asked = [Due(("leet99",), 9.0, 2), Confirm(ROOMS[0], 7), COMMITS[0]]
+    assert Settling(ScriptedDatabase(lost)).run(asked) == [lost, True, True]

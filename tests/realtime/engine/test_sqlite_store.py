@@ -14,7 +14,7 @@ from realtime.engine.store import Busy, StorageUnavailable
 from scripts.lib.bootstrap import ROOT
 from tests.support.databases import SqliteFile
 from tests.support.servers import bare_environ
-from tests.support.stores import DatabasePlace, batch, on, room, seat, told
+from tests.support.stores import DatabasePlace, batch, match, on, room, seat, told
 
 ROOM = room("K7PQ2M")
 OTHERS = [room(f"ROOM{number}") for number in range(4)]
@@ -133,10 +133,15 @@ def test_every_commit_reaches_the_disk(sqlite):
 
 
 def test_times_are_written_as_django_reads_them(sqlite):
-    on(sqlite, lambda store: store.commit(batch(ROOM, 0, seat("alice"), alarm_at=1_700_000_060.25)))
-    ((created, updated, alarm),) = sqlite.rows("SELECT created_at, updated_at, alarm_at FROM rooms")
+    times = {"alarm_at": 1_700_000_060.25, "expires_at": 1_700_086_400.0}
+    on(sqlite, lambda store: store.commit(batch(ROOM, 0, **times, matches=(match("m1"),))))
+    query = "SELECT created_at, updated_at, alarm_at, expires_at FROM rooms"
+    ((created, updated, alarm, expires),) = sqlite.rows(query)
     assert created == updated == "2023-11-14 22:13:21"
     assert alarm == "2023-11-14 22:14:20.250000"
+    assert expires == "2023-11-15 22:13:20"
+    ((start, end),) = sqlite.rows("SELECT start_at, end_at FROM matches")
+    assert (start, end) == ("2023-11-14 22:13:20", "2023-11-14 22:14:50.500000")
 
 
 def test_a_database_without_tables_says_what_to_do(tmp_path):

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 
 from realtime.engine.store import Rejected, StorageUnavailable
-from tests.support.stores import batch, on, room, seat
+from realtime.testing import START
+from tests.support.stores import batch, match, on, room, seat
 
 ROOM = room("K7PQ2M")
 OTHERS = [room(f"ROOM{number}") for number in range(8)]
@@ -188,6 +189,161 @@ def test_a_closed_room_keeps_its_code(place):
         assert not await store.commit(batch(ROOM, uuid=uuid4()))
 
     on(place, story)
+
+
+def test_bots_have_no_token_and_do_not_collide(place):
+    async def story(store):
+        bots = [seat(f"bot{n}", role="bot", token_hash=None) for n in range(2)]
+        assert await store.commit(batch(ROOM, 0, seat("alice"), *bots))
+        assert await store.commit(batch(ROOM, 1, seat("bot2", role="bot", token_hash=None)))
+
+    on(place, story)
+    assert place.seats(ROOM).keys() == {"p_alice", "p_bot0", "p_bot1", "p_bot2"}
+
+
+def test_a_match_is_kept_with_the_turn_that_finished_it(place):
+    async def story(store):
+        finished = match("m1", "alice", "bob", "carol")
+        assert await store.commit(batch(ROOM, matches=(finished, match("m2"))))
+        assert await store.confirm(ROOM, 1)
+
+    on(place, story)
+    assert place.matches() == {"m1": ["alice", "bob", "carol"], "m2": []}
+
+
+def test_a_round_keeps_the_matches_of_its_winners_only(place):
+    async def story(store):
+        await asyncio.gather(*(store.commit(batch(key)) for key in OTHERS))
+        await store.commit(batch(OTHERS[3], 1))
+        ends = [
+            batch(key, 1, matches=(match(key.room_id, "alice"),) if number % 3 == 0 else ())
+            for number, key in enumerate(OTHERS)
+        ]
+        kept = await asyncio.gather(*map(store.commit, ends))
+        assert kept == [number != 3 for number in range(8)]
+
+    on(place, story)
+    assert place.matches() == {"ROOM0": ["alice"], "ROOM6": ["alice"]}
+
+
+def test_one_creation_of_a_room_that_ends_at_once_keeps_its_match(place):
+    async def story(store):
+        founders = [batch(ROOM, uuid=uuid4(), matches=(match(f"m{n}"),)) for n in range(3)]
+        kept = await asyncio.gather(*map(store.commit, founders))
+        return f"m{kept.index(True)}"
+
+    winner = on(place, story)
+    assert place.matches() == {winner: []}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param((match("m1", "bob"),), id="kept before"),
+        pytest.param((match("m2"), match("m2")), id="twice in a batch"),
+        pytest.param((match("m2", "bob", "bob"),), id="somebody placed twice"),
+    ],
+)
+def test_a_match_is_kept_once(place, broken):
+    async def story(store):
+        await store.commit(batch(ROOM, matches=(match("m1", "alice"),)))
+        with pytest.raises(Rejected):
+            await store.commit(batch(ROOM, 1, matches=broken))
+        assert await store.confirm(ROOM, 1)
+
+    on(place, story)
+    assert place.matches() == {"m1": ["alice"]}
+
+
+def test_rooms_are_due_when_their_alarm_has_come_the_longest_overdue_first(place):
+    async def story(store):
+        alarms = [START + 30.25, None, START + 10, START + 20, START + 40, START + 10.5]
+        for key, at in zip(OTHERS, alarms, strict=False):
+            await store.commit(batch(key, alarm_at=at))
+        due = [OTHERS[2], OTHERS[5], OTHERS[3], OTHERS[0]]
+        assert await store.due(["leet99"], START + 30.25, 10) == due
+        assert await store.due(["leet99"], START + 30, 10) == due[:3]
+        assert await store.due(["leet99"], START + 30.25, 2) == due[:2]
+        assert await store.due(["leet99"], START + 9.75, 10) == []
+
+    on(place, story)
+
+
+def test_rooms_of_other_parties_are_not_due(place):
+    chat, quiz = room("K7PQ2M", party="chat"), room("K7PQ2M", party="quiz")
+
+    async def story(store):
+        for number, key in enumerate((chat, ROOM, quiz)):
+            await store.commit(batch(key, alarm_at=START + number))
+        assert await store.due({"leet99", "quiz"}, START + 5, 10) == [ROOM, quiz]
+        assert await store.due((), START + 5, 10) == []
+
+    on(place, story)
+
+
+def test_an_alarm_that_was_moved_or_cancelled_is_not_due(place):
+    async def story(store):
+        for key in OTHERS[:3]:
+            await store.commit(batch(key, alarm_at=START + 1))
+        await store.commit(batch(OTHERS[0], 1, alarm_at=START + 9))
+        await store.commit(batch(OTHERS[1], 1, alarms_parked=1))
+        assert await store.due(["leet99"], START + 5, 10) == [OTHERS[2]]
+
+    on(place, story)
+
+
+def expired(key, base, at):
+    """The batch that closes a room, whose code is free at `at`."""
+    return batch(key, base, status="closed", expires_at=at)
+
+
+def test_rooms_that_expired_are_deleted_with_all_but_their_matches(place):
+    async def story(store):
+        for number, key in enumerate(OTHERS[:3]):
+            await store.commit(batch(key, 0, seat("a"), matches=(match(f"m{number}", "a"),)))
+        await store.commit(expired(OTHERS[0], 1, START + 10))
+        await store.commit(expired(OTHERS[1], 1, START + 11))
+        assert await store.prune(START + 9, 10) == 0
+        assert await store.prune(START + 10, 10) == 1
+        assert await store.prune(START + 10, 10) == 0
+        loaded = [await store.load(key) for key in OTHERS[:3]]
+        assert [snapshot and snapshot.version for snapshot in loaded] == [None, 2, 1]
+
+    on(place, story)
+    assert place.counts() == {"rooms": 2, "room_seats": 2, "room_journal": 3}
+    assert place.seats(OTHERS[1]) == place.seats(OTHERS[2]) == {"p_a": "a"}
+    assert place.journal(OTHERS[1]) == [1, 2]
+    assert place.matches() == {"m0": ["a"], "m1": ["a"], "m2": ["a"]}
+
+
+def test_a_few_expired_rooms_are_deleted_at_a_time_the_oldest_first(place):
+    async def story(store):
+        for number, key in enumerate(OTHERS):
+            await store.commit(expired(key, 0, START + 10 - number))
+        assert await store.prune(START + 60, 3) == 3
+        kept = await asyncio.gather(*(store.confirm(key, 1) for key in OTHERS))
+        assert kept == [*[True] * 5, *[False] * 3]
+        assert [await store.prune(START + 60, 3) for _ in range(3)] == [3, 2, 0]
+
+    on(place, story)
+    assert place.counts() == {"rooms": 0, "room_seats": 0, "room_journal": 0}
+
+
+def test_the_code_of_a_deleted_room_is_free(place):
+    async def story(store):
+        await store.commit(batch(ROOM, 0, seat("alice"), matches=(match("m1", "alice"),)))
+        await store.commit(expired(ROOM, 1, START + 10))
+        again = batch(ROOM, 0, seat("bob"), uuid=uuid4(), matches=(match("m2", "bob"),))
+        assert not await store.commit(again)
+        await store.prune(START + 10, 10)
+        assert not await store.commit(batch(ROOM, 2))
+        assert await store.commit(again)
+        assert await store.load(ROOM) == again.snapshot
+
+    on(place, story)
+    assert place.seats(ROOM) == {"p_bob": "bob"}
+    assert place.journal(ROOM) == [1]
+    assert place.matches() == {"m1": ["alice"], "m2": ["bob"]}
 
 
 def test_reads_that_wait_together_get_an_answer_each(place):

@@ -6,7 +6,7 @@ import pytest
 from contracts.errors import Code, RoomError
 from realtime.core.relay import Relay
 from realtime.parties.chat import ChatParty
-from tests.support.rooms import opened
+from realtime.testing import opened
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_line_goes_to_everybody_and_a_newcomer_still_sees_it(room):
 def test_the_last_hundred_lines_stay(room):
     for number in range(120):
         room.receive("alice", "chat.say", {"text": str(number)})
-    assert [line["text"] for line in room.state["state"]["messages"]][::99] == ["20", "119"]
+    assert [line["text"] for line in room.stored["state"]["messages"]][::99] == ["20", "119"]
 
 
 def test_register_answers_an_empty_object_of_settings(room):

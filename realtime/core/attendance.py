@@ -1,0 +1,105 @@
+"""Who is away, and what follows from it. By level, not by edge: every turn knows who is connected,
+so nothing here depends on having seen a socket close.
+
+An absence is an alarm of the room, set when first noticed and cancelled by a return. It counts
+only while somebody served: one that rings too late starts anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realtime.core.alarms import Due
+from realtime.core.roster import Player
+
+if TYPE_CHECKING:
+    from realtime.core.room import Room
+
+HOST = "host"  # the host is away
+SEAT = "seat:"  # and a player's id: that member is away
+EMPTY = "empty"  # nobody is connected, and nothing is planned
+ROLL_CALL = "roll-call"  # somebody was connected: look whether that is still so
+
+
+def is_reserved(name: str) -> bool:
+    """Whether this alarm is of attendance, not of the party."""
+    return name in (HOST, EMPTY, ROLL_CALL) or name.startswith(SEAT)
+
+
+def reconcile(room: Room) -> None:
+    """Set and cancel the alarms so that they say who is away now."""
+    if room.closed:
+        return
+    roster, graces = room.roster, room.surroundings.graces
+    somebody = not room.connected.isdisjoint(roster.players)
+    host_away = roster.host is not None and roster.host not in room.connected
+    _plan(room, ROLL_CALL, somebody, graces.roll_call_s)
+    _plan(room, HOST, host_away, graces.host_lost_s)
+    _plan(room, EMPTY, not somebody and not _plans(room), graces.empty_s)
+    _plan_seats(room, graces.seat_s)
+
+
+def hosts_goodbye(room: Room) -> None:
+    """The host's last socket was closed by its own end: the shorter grace is enough."""
+    due = Due(room.now + room.surroundings.graces.host_left_s)
+    known = room.alarms.get(HOST, due)
+    room.alarms[HOST] = min(due, known, key=lambda one: one.at)
+
+
+def ring(room: Room, name: str, late_s: float) -> None:
+    """An absence has lasted. Reconciling, which ends every turn, plans what goes on."""
+    if name == ROLL_CALL or late_s > room.surroundings.graces.late_s:
+        return
+    if name == EMPTY:
+        room.close()
+    elif name == HOST:
+        _replace_host(room)
+    elif player := room.roster.member(name.removeprefix(SEAT)):
+        _give_up_seat(room, player)
+
+
+def _replace_host(room: Room) -> None:
+    if room.roster.host in room.connected:
+        return
+    room.roster.host = None
+    if host := room.roster.elect(room.connected):
+        room.party.on_host(room, host)
+    else:
+        room.refresh()
+
+
+def _give_up_seat(room: Room, player: Player) -> None:
+    if player.player_id not in room.connected:
+        room.party.dismiss(room, player)
+
+
+def _plan(room: Room, name: str, wanted: bool, grace_s: float) -> None:
+    if not wanted:
+        room.alarms.pop(name, None)
+    elif name not in room.alarms:
+        room.alarms[name] = Due(room.now + grace_s)
+
+
+def _plans(room: Room) -> bool:
+    """Whether the party itself waits for something."""
+    return any(not due.parked and not is_reserved(name) for name, due in room.alarms.items())
+
+
+def _plan_seats(room: Room, grace_s: float) -> None:
+    away = _away(room) if grace_s and room.phase == room.party.first_phase else {}
+    for name in [one for one in room.alarms if one.startswith(SEAT) and one not in away]:
+        del room.alarms[name]
+    for name in away:
+        _plan(room, name, True, grace_s)
+
+
+def _away(room: Room) -> dict[str, Player]:
+    """Those who could be connected and are not, by the alarm of their seat, as they joined."""
+    members, connected = room.roster.players, room.connected
+    if members.keys() <= connected:  # most turns: nobody is
+        return {}
+    return {
+        SEAT + player.player_id: player
+        for player in members.values()
+        if player.player_id not in connected and player.role != "bot" and not player.retired
+    }

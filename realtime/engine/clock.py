@@ -1,0 +1,79 @@
+"""Looks once a second for rooms whose alarms are due, whoever held them, and wakes them here."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NamedTuple
+
+from contracts.incidents import report
+from realtime.core.rows import RoomKey
+from realtime.engine.memory import Engine
+from realtime.engine.rooms import Rooms
+from realtime.engine.store import Busy, StorageUnavailable
+
+ROOMS_MAX = 256  # woken at one look; the others are a second later
+PAUSE_MAX_S = 64.0  # between two tries to wake a room that stays overdue
+PRUNED_MAX = 100  # rooms deleted at once; the others are an interval later
+
+
+class Stuck(NamedTuple):
+    """A room that was woken and is still overdue: it can't be read, or storage is slow."""
+
+    next_try: float  # seconds since the epoch
+    pause_s: float
+
+
+class Clock:
+    """One process's clock. A room that this process holds rings by itself; this one misses none."""
+
+    def __init__(self, rooms: Rooms, engine: Engine) -> None:
+        self._rooms = rooms
+        self._engine = engine
+        self._stuck: dict[RoomKey, Stuck] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._prune_at = 0.0
+
+    def start(self) -> None:
+        """Look now, and from now on."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Look no more."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def tick(self) -> None:
+        """Wake the rooms that are due, and let go of those that expired."""
+        engine, now = self._engine, self._engine.clock()
+        async with asyncio.timeout(engine.limits.commit_deadline_s):
+            limit = ROOMS_MAX + len(self._stuck)  # those can't keep others from being seen
+            due = await engine.store.due(self._rooms.parties, now, limit)
+            if now >= self._prune_at:
+                await engine.store.prune(now, PRUNED_MAX)
+                self._prune_at = now + engine.limits.prune_interval_s
+        stuck = {key: self._stuck[key] for key in due if key in self._stuck}
+        for key in due:
+            if key not in stuck or stuck[key].next_try <= now:
+                stuck[key] = self._wake(key, now, stuck.get(key))
+        self._stuck = stuck
+
+    def _wake(self, key: RoomKey, now: float, known: Stuck | None) -> Stuck:
+        """Wake a room. It is off the list at the next look, unless that did not help."""
+        self._rooms.wake(key)
+        pause_s = min(known.pause_s * 2, PAUSE_MAX_S) if known else self._interval_s
+        return Stuck(now + pause_s, pause_s)
+
+    @property
+    def _interval_s(self) -> float:
+        return self._engine.limits.clock_interval_s
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.tick()
+            except (StorageUnavailable, Busy, TimeoutError) as problem:
+                self._engine.complaints.add(str(problem) or "no answer in time")
+            except Exception as bug:  # noqa: BLE001  the clock goes on, whatever it met
+                report(bug, "clock")
+            await asyncio.sleep(self._interval_s)

@@ -1,0 +1,134 @@
+"""What stands at which path of the service, and what it does there."""
+
+from __future__ import annotations
+
+import re
+
+from contracts import jsonio
+from contracts.errors import Code, RoomError, bad_request
+from contracts.http import (
+    CloseRoom,
+    Control,
+    ControlReply,
+    Health,
+    RegisterRequest,
+    RemovePlayer,
+)
+from contracts.limits import BODY_MAX_BYTES, SERVICE_BODY_MAX_BYTES
+from contracts.paths import is_id
+from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
+from contracts.usernames import clean_username
+from realtime.auth import fingerprint, token_hash
+from realtime.core.commands import Close, Command, Inspect, Register, Remove, RetryAlarms
+from realtime.http import Answer, HttpApplication, Request, Route
+from realtime.runtime import runtime
+
+
+async def register(request: Request) -> Answer:
+    """The lobby admits a player to a room, or creates the room with its host."""
+    serving = await runtime()
+    request.require_service_key(serving.service_keys)
+    key = request.room_in(serving.rooms)
+    ask = jsonio.decode(await request.body(BODY_MAX_BYTES), RegisterRequest)
+    username = clean_username(ask.username)
+    if not serving.rooms.party(key.party).offers_lobby:
+        raise bad_request("party", "This party's rooms are not created or joined through the lobby")
+    command = Register(
+        player_id=ask.player_id,
+        token_hash=token_hash(ask.player_token),
+        fingerprint=fingerprint(ask),
+        username=username,
+        role=ask.role,
+        is_host=ask.is_host,
+        settings=ask.settings,
+        visibility=ask.visibility,
+    )
+    return Answer(200, await serving.rooms.ask(key, command))
+
+
+async def control(request: Request) -> Answer:
+    """An administrator, through the lobby, closes a room, removes a member or retries alarms."""
+    serving = await runtime()
+    request.require_service_key(serving.service_keys)
+    key = request.room_in(serving.rooms)
+    body = await request.body(SERVICE_BODY_MAX_BYTES)
+    asked: Control = jsonio.decode(body, Control)  # type: ignore[arg-type]
+    await serving.rooms.ask(key, _command(asked))
+    return Answer(200, ControlReply())
+
+
+def _command(asked: Control) -> Command:
+    match asked:
+        case CloseRoom():
+            return Close()
+        case RemovePlayer(player_id):
+            return Remove(player_id)
+        case _:
+            return RetryAlarms()
+
+
+async def state(request: Request) -> Answer:
+    """A room's summary, for anybody who knows its id."""
+    rooms = (await runtime()).rooms
+    return Answer(200, await rooms.ask(request.room_in(rooms), Inspect()))
+
+
+async def listed(request: Request) -> Answer:
+    """The public rooms of a party, a page at a time."""
+    serving = await runtime()
+    party = serving.rooms.party(request.path["party"]).slug
+    return Answer(200, await serving.listing.rooms(party, RoomsQuery.read(request.query)))
+
+
+async def matches(request: Request) -> Answer:
+    """The finished matches of a room."""
+    serving = await runtime()
+    key = request.room_in(serving.rooms)
+    return Answer(200, await serving.listing.matches(key, MatchesQuery.read(request.query)))
+
+
+async def match(request: Request) -> Answer:
+    """A finished match, with its standings."""
+    serving = await runtime()
+    if not is_id(request.path["match_id"]):
+        raise RoomError(Code.NOT_FOUND)
+    return Answer(200, await serving.listing.match(request.path["match_id"]))
+
+
+async def leaderboard(request: Request) -> Answer:
+    """The best scores of a party's matches."""
+    serving = await runtime()
+    party = serving.rooms.party(request.query.get("party") or "leet99")
+    query = LeaderboardQuery.read(request.query)
+    return Answer(200, await serving.listing.leaderboard(party.slug, query))
+
+
+async def healthz(request: Request) -> Answer:
+    """The process runs."""
+    return Answer(200, Health("ok"))
+
+
+async def readyz(request: Request) -> Answer:
+    """The process can do its work: storage answers, and its tables are as this code expects."""
+    serving = await runtime()
+    checks = await serving.store.check()
+    if serving.draining:
+        checks = {**checks, "draining": "this process is shutting down"}
+    ready = all(found == "ok" for found in checks.values())
+    return Answer(200 if ready else 503, Health("ok" if ready else "unavailable", checks))
+
+
+_PARTY = "/parties/(?P<party>[^/]+)"
+_ROOM = _PARTY + "/(?P<room_id>[^/]+)"
+ROUTES = [
+    Route(re.compile(_ROOM + "/register"), "POST", register),
+    Route(re.compile(_ROOM + "/state"), "GET", state),
+    Route(re.compile(_ROOM + "/matches"), "GET", matches),
+    Route(re.compile(_ROOM + "/control"), "POST", control),
+    Route(re.compile(_PARTY), "GET", listed),
+    Route(re.compile("/matches/(?P<match_id>[^/]+)"), "GET", match),
+    Route(re.compile("/leaderboard"), "GET", leaderboard),
+    Route(re.compile("/healthz"), "GET", healthz),
+    Route(re.compile("/readyz"), "GET", readyz),
+]
+http_application = HttpApplication(ROUTES)

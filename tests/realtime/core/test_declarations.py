@@ -1,0 +1,161 @@
+"""A party that is written wrongly is told so, as early as can be and in a sentence."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from msgspec import Struct
+
+from realtime.core.messages import message
+from realtime.core.party import Party
+from realtime.core.room import Room
+from realtime.core.roster import Player
+from realtime.testing import opened
+
+
+class Number(Struct):
+    value: int = 0
+
+
+class Text(Struct, frozen=True):
+    text: str
+
+
+def test_a_message_needs_its_type():
+    with pytest.raises(TypeError, match=r'Name the message\'s type: @message\("TYPE"\)'):
+
+        @message
+        def go(self, room, player): ...
+
+
+def test_join_room_is_nobodys_message():
+    with pytest.raises(TypeError, match="JOIN_ROOM is the room's own"):
+        message("JOIN_ROOM")
+
+
+@pytest.mark.parametrize(
+    ("options", "form"),
+    [
+        ({}, "def go(self, room, player)"),
+        ({"payload": Text}, "def go(self, room, player, payload)"),
+        ({"volatile": True}, "def go(self, relay)"),
+        ({"payload": Text, "volatile": True}, "def go(self, relay, payload)"),
+    ],
+)
+def test_a_handler_takes_what_it_is_given(options, form):
+    def go(self, one, two, three, four): ...
+
+    with pytest.raises(TypeError) as told:
+        message("GO", **options)(go)
+    assert str(told.value).endswith(f"handles GO: write `{form}`")
+
+
+def test_a_type_has_one_handler():
+    with pytest.raises(TypeError, match="Twice has two handlers for GO"):
+
+        class Twice(Party):
+            @message("GO")
+            def go(self, room, player): ...
+
+            @message("GO")
+            def run(self, room, player): ...
+
+
+@pytest.mark.parametrize("name", ["on_join", "on_alarm", "view", "helper"])
+def test_nothing_of_a_party_is_async(name):
+    async def hook(self): ...
+
+    with pytest.raises(TypeError, match=f"Late.{name}: write `def`, not `async def`"):
+        type("Late", (Party,), {name: hook})
+
+
+class Careless(Party):
+    """Does, on GO, what its test says."""
+
+    slug = "careless"
+    State = Number
+
+    def deed(self, room: Room) -> None:
+        """What goes wrong."""
+
+    @message("GO")
+    def go(self, room: Room, player: Player) -> None:
+        self.deed(room)
+
+    def on_alarm(self, room: Room, name: str) -> None:
+        """Nothing."""
+
+
+def careless(deed):
+    room = opened(Careless)
+    room.party.deed = deed
+    return room
+
+
+@pytest.mark.parametrize(
+    ("deed", "problem"),
+    [
+        (lambda room: setattr(room.state, "value", "seven"), "Expected `int`, got `str`"),
+        (lambda room: setattr(room, "state", None), "Expected `object`, got `null`"),
+        (lambda room: setattr(room, "settings", 5), "Expected `object`, got `int`"),
+        (lambda room: setattr(room, "phase", 3), "A phase is a text of 1 to 32 characters, not 3"),
+        (lambda room: setattr(room, "phase", "x" * 33), "A phase is a text"),
+        (lambda room: room.alarm("tea", math.nan), "due in nan seconds, which is never"),
+        (lambda room: room.alarm("tea", math.inf), "due in inf seconds, which is never"),
+        (lambda room: room.alarm("seat:p_alice", 1), "is the room's own: choose another name"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_kept(deed, problem):
+    room = careless(deed)
+    before = room.snapshot
+    outcome = room.receive("alice", "GO")
+    assert problem in str(outcome.bug)
+    assert room.snapshot == before
+    room.party.deed = lambda room: setattr(room.state, "value", 7)
+    assert room.receive("alice", "GO").ok
+    assert room.state.value == 7
+
+
+def test_a_field_belongs_to_everybody_or_to_one():
+    class Both(Party):
+        slug = "both"
+
+        def view(self, room):
+            return {"score": 1}
+
+        def own_view(self, room, player):
+            return {"score": 2}
+
+    with pytest.raises(ValueError, match="INTERNAL_ERROR") as told:
+        opened(Both)
+    assert str(told.value.__cause__) == "view and own_view both have score"
+
+
+def test_a_view_is_a_mapping():
+    class Listed(Party):
+        slug = "listed"
+
+        def view(self, room):
+            return [1, 2]
+
+    with pytest.raises(ValueError, match="INTERNAL_ERROR") as told:
+        opened(Listed)
+    assert str(told.value.__cause__) == "A view is a mapping of fields, not list"
+
+
+def test_a_match_is_kept_even_when_nothing_else_changes():
+    room = careless(lambda room: room.record(room.new_id("m"), room.now - 60, "over", []))
+    version = room.version
+    assert room.receive("alice", "GO").ok
+    (match,) = room.matches
+    assert (match.end_reason, match.ended_at - match.started_at) == ("over", 60)
+    assert room.version == version + 1
+
+
+def test_a_shown_player_gives_nothing_away():
+    room = careless(lambda room: room.broadcast("players", room.players))
+    assert room.receive("alice", "GO").ok
+    ((_, players),) = room.broadcasts
+    assert [one["username"] for one in players] == ["alice"]
+    assert not [key for key in players[0] if "token" in key or "fingerprint" in key]

@@ -1,0 +1,250 @@
+"""The clock: alarms ring on time, after a restart too, and presence becomes turns."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from contracts import jsonio
+from contracts.sockets import Close
+from realtime.core.commands import Connect, Receive
+from realtime.core.rows import RoomKey
+from realtime.engine.hub import Connection
+from realtime.engine.memory_store import MemoryStore
+from realtime.testing import token_hash
+from tests.realtime.core.test_alarms import Timers
+from tests.support.engine import KEY, Bench, RecordingWire, register, settled, until
+from tests.support.faulty_store import AlarmRejectingStore, DownStore
+
+pytestmark = pytest.mark.anyio
+TIMERS = RoomKey("timers", "K7PQ2M")
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+def bench_on(store, **limits) -> Bench:
+    return Bench(store, (Timers(),), **limits)
+
+
+async def plan(bench: Bench, after_s: float, key: RoomKey = TIMERS) -> None:
+    payload = jsonio.raw({"name": "tea", "after_s": after_s})
+    await bench.rooms.ask(key, Receive("p_alice", "plan", payload))
+
+
+def rang(store, key: RoomKey = TIMERS) -> int:
+    return sum(
+        b'"name":"tea"' in row.entry for row in store.journals[key] if row.command == "alarm"
+    )
+
+
+async def test_a_room_in_memory_rings_on_time_by_itself(store):
+    bench = bench_on(store)
+    await bench.create(key=TIMERS)
+    await plan(bench, 0.05)
+    bench.now += 0.05
+    await until(lambda: rang(store) == 1, limit_s=1)
+
+
+async def test_a_timer_that_fires_before_the_clock_says_so_waits_again(store):
+    """The wall clock was set back: what counts is what it says."""
+    bench = bench_on(store)
+    await bench.create(key=TIMERS)
+    await plan(bench, 0.02)
+    await until(lambda: store.snapshots[TIMERS].version, limit_s=1)
+    bench.now -= 1
+    bench.rooms.wake(TIMERS)
+    await settled()
+    assert rang(store) == 0
+    bench.now += 2
+    bench.rooms.wake(TIMERS)
+    await settled()
+    assert rang(store) == 1
+
+
+async def test_the_clock_finds_what_came_due_while_nothing_ran(store):
+    before = bench_on(store)
+    await before.create(key=TIMERS)
+    await plan(before, 30)
+    await before.rooms.close()
+    after = bench_on(store)
+    await after.clock.tick()
+    await settled()
+    assert rang(store) == 0
+    after.now += 1000
+    await after.clock.tick()
+    await settled()
+    assert rang(store) == 1
+    await after.clock.tick()
+    await settled()
+    assert rang(store) == 1
+
+
+async def test_two_processes_ring_it_once(store):
+    store.alone = False
+    benches = [bench_on(store) for _ in range(2)]
+    await benches[0].create(key=TIMERS)
+    await plan(benches[0], 30)
+    for bench in benches:
+        bench.now += 30
+        await bench.clock.tick()
+    await settled()
+    assert rang(store) == 1
+
+
+async def test_the_running_clock_looks_at_once_and_again(store):
+    bench = bench_on(store, clock_interval_s=0.02)
+    await bench.create(key=TIMERS)
+    await plan(bench, 30)
+    await bench.rooms.close()
+    bench = bench_on(store, clock_interval_s=0.02)
+    bench.now += 31
+    bench.clock.start()
+    await until(lambda: rang(store) == 1, limit_s=1)
+    await bench.clock.close()
+
+
+async def test_an_outage_of_storage_delays_an_alarm_and_loses_none():
+    store = DownStore()
+    bench = bench_on(store, clock_interval_s=0.02)
+    await bench.create(key=TIMERS)
+    await plan(bench, 30)
+    store.down = True
+    bench.now += 31
+    bench.clock.start()
+    bench.rooms.wake(TIMERS)
+    await until(lambda: store.refused > 2, limit_s=1)
+    store.down = False
+    await until(lambda: rang(store) == 1, limit_s=2)
+    await bench.clock.close()
+
+
+async def test_a_room_that_cannot_be_read_is_tried_ever_more_seldom(store, caplog):
+    bench = bench_on(store)
+    await bench.create(key=TIMERS)
+    await plan(bench, 1)
+    await bench.rooms.close()
+    snapshot = store.snapshots[TIMERS]
+    store.snapshots[TIMERS] = type(snapshot)(snapshot.uuid, snapshot.version, b"{}")
+    bench = bench_on(store)
+    bench.now += 10
+    tries = []
+    for second in range(20):
+        caplog.clear()
+        with caplog.at_level(logging.ERROR):
+            await bench.clock.tick()
+            await settled()
+        if caplog.records:
+            tries.append(second)
+        bench.now += 1
+    assert tries == [0, 1, 3, 7, 15]
+
+
+async def test_expired_rooms_are_pruned_now_and_then(store):
+    bench = bench_on(store)
+    await bench.create()
+    bench.now += 60 + 3600 + 60  # nobody came: seats, then the room
+    for _ in range(4):
+        await bench.clock.tick()
+        await settled()
+        bench.now += 3600
+    assert store.rows[KEY].status == "closed"
+    bench.now += 24 * 3600
+    await bench.clock.tick()
+    assert KEY not in store.rows
+    assert await bench.create()
+
+
+async def test_the_last_socket_that_closes_makes_its_player_absent(store):
+    bench = bench_on(store)
+    await bench.create()
+    connection, _ = await bench.connect("alice")
+    second, _ = await bench.connect("alice")
+    bench.hub.drop(connection, by_peer=True)
+    await settled()
+    assert not _commands(store, "presence")
+    bench.hub.drop(second, by_peer=True)
+    await settled()
+    assert _commands(store, "presence") == [{"command": "presence", "left": ["p_alice"]}]
+
+
+async def test_a_socket_that_we_close_is_no_goodbye(store):
+    bench = bench_on(store)
+    await bench.create()
+    connection, _ = await bench.connect("alice")
+    bench.hub.drop(connection)
+    await settled()
+    assert _commands(store, "presence") == [{"command": "presence", "left": []}]
+
+
+async def test_many_who_go_at_once_are_few_turns(store):
+    bench = bench_on(store)
+    await bench.create()
+    connections = [(await bench.connect("alice"))[0]]
+    for number in range(50):
+        await bench.ask(register(f"b{number}"))
+        connections.append((await bench.connect(f"b{number}"))[0])
+    for connection in connections:
+        bench.hub.drop(connection, by_peer=True)
+    await settled()
+    (presence,) = _commands(store, "presence")
+    assert len(presence["left"]) == 51
+
+
+async def test_a_socket_that_is_gone_before_it_entered_leaves_no_ghost(store):
+    bench = bench_on(store)
+    await bench.create()
+    gone = Connection(KEY, RecordingWire())
+    joining = bench.rooms.ask(KEY, Connect(token_hash("t_alice")), gone)
+    bench.hub.drop(gone, by_peer=True)
+    await joining
+    await settled()
+    assert bench.hub.present(KEY) == frozenset()
+    assert b"seat:p_alice" in store.snapshots[KEY].state
+
+
+async def test_while_the_process_ends_nobody_is_absent(store):
+    bench = bench_on(store)
+    await bench.create()
+    connection, _ = await bench.connect("alice")
+    await bench.rooms.close()
+    version = store.snapshots[KEY].version
+    bench.hub.drop(connection, by_peer=True)
+    await settled()
+    assert store.snapshots[KEY].version == version
+
+
+async def test_who_is_removed_is_sent_away_and_not_heard_again(store):
+    bench = bench_on(store)
+    await bench.create()
+    await bench.ask(register("bob"))
+    alice, _ = await bench.connect("alice")
+    _, wire = await bench.connect("bob")
+    kick = Receive("p_alice", "KICK", jsonio.raw({"playerId": "p_bob"}))
+    bench.rooms.tell(alice, kick)
+    await settled()
+    assert wire.code is Close.REMOVED
+    assert bench.hub.present(KEY) == {"p_alice"}
+
+
+async def test_an_alarm_that_storage_rejects_does_not_make_its_room_unusable(caplog):
+    store = AlarmRejectingStore()
+    bench = bench_on(store)
+    await bench.create(key=TIMERS)
+    await plan(bench, 1)
+    bench.now += 1
+    with caplog.at_level(logging.ERROR):
+        await plan(bench, 100, TIMERS)
+    assert "Rejected" in caplog.text
+    assert rang(store) == 0
+
+
+def _commands(store, kind: str) -> list[dict]:
+    return [
+        jsonio.decode(row.entry, dict)["command"]
+        for row in store.journals[KEY]
+        if row.command == kind
+    ]

@@ -1,0 +1,287 @@
+"""The service's HTTP, on a runtime in this process with a real store."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import httpx
+import msgspec
+import pytest
+from django.conf import settings
+
+from contracts.limits import SERVICE_BODY_MAX_BYTES
+from realtime import routing
+from realtime.runtime import Runtime
+from tests.support.listings import keep_rooms, listing_of, match
+from tests.support.stores import batch, room, told
+
+NOW = time.time()
+KEY = "a-service-key"
+ROOM = "/parties/leet99/K7PQ2M"
+ALICE = {
+    "playerId": "p_alice",
+    "playerToken": "pt_alice",
+    "username": "alice",
+    "role": "player",
+    "isHost": True,
+    "visibility": "public",
+    "settings": {"playerCap": 3},
+}
+
+
+class Service:
+    """The service as other services reach it."""
+
+    def __init__(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
+        self.store = runtime.store
+        self._client = client
+
+    async def get(self, path: str, status: int = 200):
+        return self._body(await self._client.get(path), status)
+
+    async def post(self, path: str, body, status: int = 200, key: str = KEY):
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        answer = await self._client.post(path, content=content, headers=headers)
+        return self._body(answer, status)
+
+    async def refusal(self, path: str, status: int) -> tuple[str, list[str]]:
+        error = (await self.get(path, status))["error"]
+        return error["code"], [detail["path"] for detail in error.get("details", [])]
+
+    @staticmethod
+    def _body(answer: httpx.Response, status: int):
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        return answer.json()
+
+
+@pytest.fixture
+def story(database, monkeypatch, django_db_blocker):
+    """Runs a coroutine function with a service of its own."""
+
+    def tell(coroutine):
+        async def main():
+            environment = dataclasses.replace(settings.GREENROOM, service_keys=(KEY,))
+            runtime = Runtime(environment, database.store(), listing_of(database))
+
+            async def current():
+                return runtime
+
+            monkeypatch.setattr(routing, "runtime", current)
+            await runtime.start()
+            transport = httpx.ASGITransport(routing.http_application)
+            async with httpx.AsyncClient(transport=transport, base_url="http://rt") as client:
+                try:
+                    await coroutine(Service(client, runtime))
+                finally:
+                    await runtime.close()
+
+        with django_db_blocker.unblock():
+            told(main())
+
+    return tell
+
+
+def test_a_room_is_listed_as_it_describes_itself(story):
+    async def listed(service):
+        await service.post(ROOM + "/register", ALICE)
+        bob = {"playerId": "p_bob", "playerToken": "pt_bob", "username": "bob", "isHost": False}
+        await service.post(ROOM + "/register", ALICE | bob)
+        state = await service.get(ROOM + "/state")
+        counts = {name: state["playerCounts"][name] for name in ("players", "spectators")}
+        summary = {name: state[name] for name in ("roomId", "phase", "settings")}
+        page = await service.get("/parties/leet99")
+        assert page == {"rooms": [{**summary, "counts": counts}], "nextCursor": None}
+        assert await service.get("/parties/chat") == {"rooms": [], "nextCursor": None}
+
+    story(listed)
+
+
+def test_pages_follow_their_cursors(story):
+    async def paged(service):
+        await keep_rooms(service.store, *(f"ROOM{number:02}" for number in range(60)))
+        first = await service.get("/parties/leet99?status=open&hasSpace=true")
+        path = f"/parties/leet99?status=open&hasSpace=true&cursor={first['nextCursor']}"
+        second = await service.get(path)
+        assert (len(first["rooms"]), len(second["rooms"])) == (50, 10)
+        assert second["nextCursor"] is None
+
+    story(paged)
+
+
+def test_matches_and_scores_are_told(story):
+    async def played(service):
+        one = match("m_1", 9, 4, ended_at=NOW)
+        await service.store.commit(batch(room("K7PQ2M"), matches=(one,)))
+        report = await service.get("/matches/m_1")
+        assert [standing["rank"] for standing in report["standings"]] == [1, 2, 3]
+        matches = await service.get("/parties/leet99/k7pq2m/matches")
+        assert matches == {"roomId": "K7PQ2M", "matches": [report["match"]]}
+        board = await service.get("/leaderboard?window=day")
+        assert [entry["score"] for entry in board["entries"]] == [9, 4]
+        assert board["entries"][0] == {
+            "rank": 1,
+            "username": "name1",
+            "score": 9,
+            "matchId": "m_1",
+            "at": report["match"]["endAt"],
+        }
+
+    story(played)
+
+
+def test_a_limit_is_clamped_and_the_last_of_two_counts(story):
+    async def limited(service):
+        played = tuple(match(f"m{n}", 2, 1, ended_at=NOW + n) for n in range(110))
+        await service.store.commit(batch(room("K7PQ2M"), turns=1, matches=played))
+        for text, matches, entries in [
+            ("", 20, 50),
+            ("0", 1, 1),
+            ("-1", 1, 1),
+            ("-" + "9" * 5000, 1, 1),
+            ("7", 7, 7),
+            ("007", 7, 7),
+            ("101", 100, 100),
+            ("9" * 5000, 100, 100),
+            ("5&limit=6", 6, 6),
+        ]:
+            listed = await service.get(f"{ROOM}/matches?limit={text}")
+            assert len(listed["matches"]) == matches, text
+            board = await service.get(f"/leaderboard?limit={text}")
+            assert len(board["entries"]) == entries, text
+
+    story(limited)
+
+
+BAD = [
+    *((f"{ROOM}/matches?limit={text}", "limit") for text in ("x", "1e3", "1.0", "%00", "+5", "٣")),
+    *((f"/leaderboard?limit={text}", "limit") for text in ("x", "0x10", "%205", "5%00", "--5")),
+    *((f"/leaderboard?window={text}", "window") for text in ("month", "ALL", "all%00", "%FF")),
+    *((f"/parties/leet99?status={text}", "status") for text in ("closed", "OPEN", "open%00")),
+    *((f"/parties/leet99?hasSpace={text}", "hasSpace") for text in ("maybe", "1", "True", "%00")),
+    *(
+        (f"/parties/leet99?cursor={text}", "cursor")
+        for text in ("x", "%00", "%FF", "..%2F", "'--", "A" * 21, "A" * 5000, "null")
+    ),
+    ("/parties/leet99?status=open&status=closed", "status"),
+]
+
+
+def test_a_bad_parameter_is_named(story):
+    async def refused(service):
+        await keep_rooms(service.store, "K7PQ2M")
+        for path, parameter in BAD:
+            assert await service.refusal(path, 400) == ("BAD_REQUEST", [parameter]), path
+
+    story(refused)
+
+
+def test_an_empty_or_unknown_parameter_is_none(story):
+    async def answered(service):
+        await keep_rooms(service.store, "K7PQ2M")
+        page = await service.get("/parties/leet99?status=&hasSpace=&cursor=&color=red&&=&%00=%00")
+        assert len(page["rooms"]) == 1
+        assert (await service.get("/leaderboard?window=&limit="))["window"] == "all"
+
+    story(answered)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/parties/nosuch", "NOT_FOUND"),
+        ("/parties/%00", "NOT_FOUND"),
+        ("/parties/", "NOT_FOUND"),
+        ("/parties/nosuch/K7PQ2M/matches", "NOT_FOUND"),
+        (ROOM + "/matches", "ROOM_NOT_FOUND"),
+        ("/parties/leet99/a.b/matches", "NOT_FOUND"),
+        ("/parties/leet99/a%00b/matches", "NOT_FOUND"),
+        ("/matches/m_1", "MATCH_NOT_FOUND"),
+        ("/matches/a%00b", "NOT_FOUND"),
+        ("/matches/" + "x" * 65, "NOT_FOUND"),
+        ("/matches", "NOT_FOUND"),
+        ("/leaderboard/", "NOT_FOUND"),
+    ],
+)
+def test_what_is_not_there(story, path, code):
+    async def missing(service):
+        assert await service.refusal(path, 404) == (code, [])
+
+    story(missing)
+
+
+def test_the_methods_of_a_path_are_named(story):
+    async def wrong(service):
+        for path in ("/parties/leet99", ROOM + "/matches", "/matches/m_1", "/leaderboard"):
+            assert (await service.post(path, {}, 405))["error"]["code"] == "METHOD_NOT_ALLOWED"
+        assert (await service.get(ROOM + "/control", 405))["error"]["code"] == "METHOD_NOT_ALLOWED"
+
+    story(wrong)
+
+
+class TestControl:
+    def test_removes_a_member(self, story):
+        async def removed(service):
+            await service.post(ROOM + "/register", ALICE)
+            bob = {"playerId": "p_bob", "playerToken": "t2", "username": "bob", "isHost": False}
+            await service.post(ROOM + "/register", ALICE | bob)
+            control = {"action": "remove", "playerId": "p_bob"}
+            assert await service.post(ROOM + "/control", control) == {"ok": True}
+            assert (await service.get(ROOM + "/state"))["playerCount"] == 1
+            again = await service.post(ROOM + "/control", control, 404)
+            assert again["error"]["code"] == "PLAYER_NOT_FOUND"
+
+        story(removed)
+
+    def test_closes_a_room_which_is_listed_no_more(self, story):
+        async def closed(service):
+            await service.post(ROOM + "/register", ALICE)
+            assert await service.post(ROOM + "/control", {"action": "close"}) == {"ok": True}
+            assert (await service.get("/parties/leet99"))["rooms"] == []
+            assert await service.refusal(ROOM + "/state", 404) == ("ROOM_NOT_FOUND", [])
+            assert (await service.get(ROOM + "/matches"))["matches"] == []
+            again = await service.post(ROOM + "/control", {"action": "close"}, 404)
+            assert again["error"]["code"] == "ROOM_NOT_FOUND"
+
+        story(closed)
+
+    def test_retries_alarms(self, story):
+        async def retried(service):
+            await service.post(ROOM + "/register", ALICE)
+            assert await service.post(ROOM + "/control", {"action": "retry-alarms"}) == {"ok": True}
+
+        story(retried)
+
+    def test_needs_the_service_key_before_anything_else(self, story):
+        async def strangers(service):
+            for path in (ROOM, "/parties/nosuch/K7PQ2M"):
+                answer = await service.post(path + "/control", b"nonsense", 401, key="wrong")
+                assert answer["error"]["code"] == "UNAUTHORIZED"
+
+        story(strangers)
+
+    def test_refuses_what_it_does_not_know(self, story):
+        async def refused(service):
+            path = ROOM + "/control"
+            for body in ({}, {"action": "explode"}, {"action": 5}, b"{", b"[]", b""):
+                assert (await service.post(path, body, 400))["error"]["code"] == "BAD_REQUEST"
+            for player_id in (None, "", "é", "x" * 129):
+                body = {"action": "remove", "playerId": player_id}
+                error = (await service.post(path, body, 400))["error"]
+                assert error["details"][0]["path"] == "playerId"
+            missing = await service.post(path, {"action": "close"}, 404)
+            assert missing["error"]["code"] == "ROOM_NOT_FOUND"
+
+        story(refused)
+
+    def test_reads_a_body_up_to_its_own_limit(self, story):
+        async def measured(service):
+            await service.post(ROOM + "/register", ALICE)
+            body = b'{"action": "retry-alarms"}'.ljust(SERVICE_BODY_MAX_BYTES)
+            await service.post(ROOM + "/control", body)
+            error = (await service.post(ROOM + "/control", body + b" ", 413))["error"]
+            assert error["code"] == "PAYLOAD_TOO_LARGE"
+
+        story(measured)
