@@ -90,7 +90,7 @@ def _graces(settings: Environment) -> Graces:
 
 def orm_store(settings: Environment) -> Store:
     """Where rooms are kept: the database that Django's settings name."""
-    return OrmStore(max_waiting=settings.commits_waiting)
+    return OrmStore(claim=True, max_waiting=settings.commits_waiting)
 
 
 class Process:

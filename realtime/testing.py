@@ -30,6 +30,7 @@ from realtime.core.commands import (
     Receive,
     Refresh,
     Register,
+    Remove,
 )
 from realtime.core.document import decoder_of
 from realtime.core.effects import (
@@ -147,7 +148,13 @@ class RoomOnTrial:
             message.handle(payload, self.party, relay)
         except RoomError as error:
             return Outcome(Turn(error=error))
+        except Exception as bug:  # noqa: BLE001  a party may raise anything
+            return Outcome(Turn(error=RoomError(Code.INTERNAL_ERROR), bug=bug))
         return Outcome(Turn())
+
+    def remove(self, name: str) -> Outcome:
+        """An administrator removes `name`."""
+        return self.run(Remove(f"p_{name}"))
 
     def inspect(self) -> Outcome:
         """Somebody reads the room's summary."""
@@ -249,7 +256,19 @@ class RoomOnTrial:
         """What `name`, who is connected, would see now."""
         self.turns.begin(self.now, self.connected)
         (views,) = self.turns.run(Refresh(), self._seed()).effects
+        if f"p_{name}" not in views.frames:
+            raise ValueError(f"{name} is not connected")
         return msgspec.json.decode(views.frames[f"p_{name}"])["payload"]
+
+    def due(self, name: str) -> float | None:
+        """In how many seconds an alarm is due; None when there is no such alarm."""
+        found = self.stored["alarms"].get(name)
+        return found["at"] - self.now if found else None
+
+    @property
+    def parked(self) -> int:
+        """How many alarms were given up."""
+        return self.commits[-1].row.alarms_parked
 
     @property
     def names(self) -> list[str]:

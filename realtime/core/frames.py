@@ -34,8 +34,7 @@ class View:
         seq: int | UnsetType = UNSET,
         request_id: str | UnsetType = UNSET,
     ) -> None:
-        if not isinstance(shared, Mapping):
-            raise TypeError(f"A view is a mapping of fields, not {type(shared).__name__}")
+        _check_fields(shared)
         # The envelope's last field is its payload when the head is cut before `{}`.
         envelope = jsonio.encode({"type": kind, **_given(requestId=request_id, seq=seq)})
         self._head = envelope[:-1] + b',"payload":'
@@ -44,11 +43,17 @@ class View:
 
     def frame(self, personal: Mapping[str, object]) -> bytes:
         """The snapshot for one player; personal fields come first."""
+        _check_fields(personal)
         if both := self._fields & personal.keys():
             raise ValueError(f"view and own_view both have {', '.join(sorted(both))}")
         own = jsonio.encode(personal)
         between = b"," if len(own) > 2 and len(self._shared) > 2 else b""
         return self._head + own[:-1] + between + self._shared[1:] + b"}"
+
+
+def _check_fields(view: object) -> None:
+    if not isinstance(view, Mapping):
+        raise TypeError(f"A view is a mapping of fields, not {type(view).__name__}")
 
 
 def _given(**fields: object) -> dict[str, object]:

@@ -25,13 +25,14 @@ class Message(NamedTuple):
     handler: Callable[..., None]
     volatile: bool
 
-    def handle(self, payload: msgspec.Raw, *subjects: object) -> None:
+    def handle(self, payload: msgspec.Raw, party: object, *subjects: object) -> None:
         """Read the payload and call the handler. Raises BAD_REQUEST, and what the handler does."""
         read = read_payload(self.kind, self.payload or Empty, payload)
-        answer: object = self.handler(*subjects, *([read] if self.payload else []))
+        handler = getattr(party, self.handler.__name__)  # a subclass may have overridden it
+        answer: object = handler(*subjects, *([read] if self.payload else []))
         if answer is not None:
             raise TypeError(
-                f"{self.handler.__qualname__} returned {answer!r}. A handler returns nothing: "
+                f"{handler.__qualname__} returned {answer!r}. A handler returns nothing: "
                 "it calls room.reply, room.send or room.broadcast, or raises RoomError."
             )
 

@@ -17,6 +17,7 @@ from realtime.engine.settling import (
     Answer,
     Ask,
     Confirm,
+    Database,
     Due,
     Load,
     Migrations,
@@ -40,15 +41,24 @@ class OrmStore:
     """
 
     def __init__(
-        self, alias: str = DEFAULT_DB_ALIAS, *, max_waiting: int = COMMITS_WAITING
+        self,
+        alias: str = DEFAULT_DB_ALIAS,
+        *,
+        claim: bool = False,
+        max_waiting: int = COMMITS_WAITING,
     ) -> None:
+        """With `claim`, which SQLite's store always has, no second one like it can start."""
         params = connections[alias].get_connection_params()
         self.alone = connections[alias].vendor == "sqlite"
-        database = SqliteDatabase if self.alone else PostgresDatabase
-        self._writes = _Rounds(Settling(database(params)), "room writes", max_waiting=max_waiting)
-        self._reads = self._writes
-        if not self.alone:
-            self._reads = _Rounds(Settling(database(params)), "room reads", max_waiting=max_waiting)
+
+        def rounds(database: Database, name: str) -> _Rounds:
+            return _Rounds(Settling(database), name, max_waiting=max_waiting)
+
+        if self.alone:
+            self._writes = self._reads = rounds(SqliteDatabase(params), "rooms")
+        else:
+            self._writes = rounds(PostgresDatabase(params, claim=claim), "room writes")
+            self._reads = rounds(PostgresDatabase(params), "room reads")
 
     async def start(self) -> None:
         """Connect, and see that the tables are there."""
@@ -56,7 +66,7 @@ class OrmStore:
         if self._reads is not self._writes:
             self._reads.start()
         try:
-            if missing := await self._missing_migrations():
+            if missing := await self._missing_migrations(self._writes):
                 raise StorageUnavailable(missing)
         except StorageUnavailable:
             await self.close()
@@ -84,16 +94,16 @@ class OrmStore:
     async def check(self) -> dict[str, str]:
         try:
             async with asyncio.timeout(CHECK_LIMIT_S):
-                missing = await self._missing_migrations()
+                missing = await self._missing_migrations(self._reads)
         except NotMigrated as problem:
             return {"database": "ok", "migrations": str(problem)}
         except (StorageUnavailable, TimeoutError):
             return {"database": "does not answer"}
         return {"database": "ok", "migrations": missing or "ok"}
 
-    async def _missing_migrations(self) -> str:
+    async def _missing_migrations(self, rounds: _Rounds) -> str:
         """What to do about migrations that were not applied; empty when all were."""
-        applied = cast("set[tuple[str, str]]", await self._reads.call(Migrations()))
+        applied = cast("set[tuple[str, str]]", await rounds.call(Migrations()))
         missing = [".".join(leaf) for leaf in _leaves() if leaf not in applied]
         return f"not applied: {', '.join(missing)}; run manage.py migrate" if missing else ""
 

@@ -41,6 +41,11 @@ _SESSION = {
     "enable_mergejoin": "off",
     "jit": "off",
 }
+_CLAIM = 0x67726565_6E726F6F  # the key of an advisory lock, which PostgreSQL keeps per database
+_IN_USE = (
+    "another realtime process uses this database, and one can't see who is connected to the other. "
+    "Stop it first, or set DATABASE_URL to a database of its own."
+)
 _REJECTED = ("22", "23")  # classes of SQLSTATE: data exception, integrity constraint violation
 _BUSY = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
 _NOT_MIGRATED = ("42P01", "42703")  # undefined table, undefined column
@@ -50,8 +55,10 @@ _BINARY = 1
 class PostgresConnection:
     """Connects when it is first asked, and again after it was lost. Used by one thread."""
 
-    def __init__(self, params: dict[str, Any]) -> None:
-        """`params` are those of `psycopg.connect`."""
+    def __init__(self, params: dict[str, Any], *, claim: bool = False) -> None:
+        """`params` are those of `psycopg.connect`. With `claim` it is one of its kind: while it is
+        connected, nobody else's claim on the database is granted."""
+        self._claim = claim
         session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
         options = f"{params.get('options', '')} {session}"
         self._params = params | _NETWORK | {"options": options, "autocommit": True}
@@ -99,6 +106,11 @@ class PostgresConnection:
     def _connect(self) -> psycopg.Connection:
         try:
             connection = psycopg.connect(**self._params)
+            if self._claim:
+                connection.execute("SELECT pg_advisory_lock(%s)", [_CLAIM])
+        except psycopg.errors.LockNotAvailable:
+            connection.close()
+            raise StorageUnavailable(_IN_USE) from None
         except psycopg.Error as problem:
             raise StorageUnavailable(str(problem)) from problem
         # A descriptor of our own: libpq may close its while another thread interrupts.

@@ -24,9 +24,9 @@ from realtime.engine.settling import Migration
 class PostgresDatabase:
     """What a round asks of PostgreSQL, one statement each."""
 
-    def __init__(self, params: dict[str, Any]) -> None:
-        """`params` are those of `psycopg.connect`."""
-        self._connection = PostgresConnection(params)
+    def __init__(self, params: dict[str, Any], *, claim: bool = False) -> None:
+        """`params` are those of `psycopg.connect`; `claim` is that of PostgresConnection."""
+        self._connection = PostgresConnection(params, claim=claim)
         self.interrupt = self._connection.interrupt
         self.close = self._connection.close
 

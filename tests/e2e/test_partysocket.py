@@ -29,9 +29,8 @@ HOST_LEFT_GRACE_S = env.load({}).host_left_grace_s
 OTHERS_WITHIN_S = 60.0  # for a scene of a test, until the others are as far
 LATE_BY_S = 1.0
 SETTLED_AFTER_S = env.load({}).refresh_interval_s + 0.1  # a view may be owed for so long
-# Most graces a tenth of their defaults, and an outage that is longer than each of them, as a minute
-# is. The host's is longer than that: partysocket calls again after 3, 3.9 and 5.1 s at any speed.
-HASTY_OUTAGE_S = 10
+# Graces that are shorter than that outage, as the defaults are shorter than a minute. They are long
+# enough for partysocket, which calls again after 3, 3.9 and 5.1 s, whatever the graces are.
 HASTY = {
     "SEAT_GRACE_S": "6",
     "HOST_LEFT_GRACE_S": "0.5",
@@ -136,8 +135,9 @@ def enter(site: Site, stack: ExitStack, *names: str, **settings: object):
         assert players(snapshot).keys() == set(names)
         for page in pages[:number]:
             page.see(name)
+    settled_at = time.monotonic() + SETTLED_AFTER_S
     for page in pages:
-        while not page.says_nothing(for_s=SETTLED_AFTER_S):
+        while not page.says_nothing(for_s=max(0.01, settled_at - time.monotonic())):
             pass
     return admissions, pages
 
@@ -157,7 +157,7 @@ def moves_on(site):
         game = stack.enter_context(Page()).ready()
         alice.close()
         assert game.open(host).snapshot()["me"]["isHost"]
-        assert bob.says_nothing(for_s=HOST_LEFT_GRACE_S + 1)
+        assert bob.says_nothing(for_s=HOST_LEFT_GRACE_S + 0.5)
         assert game.says_nothing(for_s=0.1)
 
 
@@ -224,7 +224,7 @@ def talks_too_fast(site):
 
 def test_an_outage(site, hasty):
     """Four rooms, and two services that are killed: one with the graces of the default."""
-    with Outage(site, OUTAGE_S, scenes=3) as outage, Outage(hasty, HASTY_OUTAGE_S) as other:
+    with Outage(site, OUTAGE_S, scenes=3) as outage, Outage(hasty, OUTAGE_S) as other:
         at_once(
             partial(through, outage, a_match_goes_on, site),
             partial(through, outage, a_lobby_stays, site),

@@ -144,6 +144,18 @@ def test_a_view_is_a_mapping():
     assert str(told.value.__cause__) == "A view is a mapping of fields, not list"
 
 
+def test_an_overridden_handler_is_the_one_that_is_called():
+    class Louder(Careless):
+        slug = "louder"
+
+        def go(self, room: Room, player: Player) -> None:
+            room.broadcast("loud", {})
+
+    room = opened(Louder)
+    assert room.receive("alice", "GO").ok
+    assert room.broadcasts == [("loud", {})]
+
+
 def test_a_match_is_kept_even_when_nothing_else_changes():
     room = careless(lambda room: room.record(room.new_id("m"), room.now - 60, "over", []))
     version = room.version

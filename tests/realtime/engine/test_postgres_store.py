@@ -201,3 +201,34 @@ def test_readiness_says_when_the_database_is_away(postgresql, monkeypatch):
 def test_its_connections_go_when_it_closes(postgresql):
     on(postgresql, lambda store: store.commit(batch(ROOM)))
     assert postgresql.backends() == []
+
+
+def test_a_second_process_is_refused_and_told_why(postgresql):
+    """Its players would be absent in the eyes of the first."""
+
+    async def story():
+        first = orm_store(postgresql.config, claim=True)
+        await first.start()
+        second = orm_store(postgresql.config, claim=True)
+        with pytest.raises(StorageUnavailable, match="another realtime process uses this database"):
+            await second.start()
+        await first.close()
+        third = orm_store(postgresql.config, claim=True)
+        await third.start()
+        await third.close()
+
+    asyncio.run(story())
+
+
+def test_a_claim_is_taken_again_after_the_connection_was_lost(postgresql):
+    async def story():
+        first = orm_store(postgresql.config, claim=True)
+        await first.start()
+        assert postgresql.terminate()
+        await first.commit(batch(ROOM))
+        second = orm_store(postgresql.config, claim=True)
+        with pytest.raises(StorageUnavailable, match="another realtime process"):
+            await second.start()
+        await first.close()
+
+    asyncio.run(story())
