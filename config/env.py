@@ -76,6 +76,7 @@ class Environment:
     rate_limits: bool = variable("RATE_LIMITS", kinds.SWITCH, "on")
 
     parties: tuple[str, ...] = variable("GREENROOM_PARTIES", kinds.CLASSES)
+    verify_state: bool | None = variable("VERIFY_STATE", kinds.SWITCH)
     log_level: str = variable(
         "LOG_LEVEL", kinds.choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"
     )
@@ -112,6 +113,11 @@ class Environment:
     @property
     def production(self) -> bool:
         return self.mode == "production"
+
+    @property
+    def verifies_state(self) -> bool:
+        """What VERIFY_STATE says; where it says nothing, parties are verified while they grow."""
+        return not self.production if self.verify_state is None else self.verify_state
 
     @property
     def weaknesses(self) -> list[str]:

@@ -41,7 +41,7 @@ class Runtime:
             hub=self.hub,
             clock=time.time,
             surroundings=Surroundings(
-                Random, settings.max_spectators, _graces(settings), verify=not settings.production
+                Random, settings.max_spectators, _graces(settings), verify=settings.verifies_state
             ),
             complaints=Complaints("commits or reads of rooms"),
             limits=Limits(

@@ -34,4 +34,4 @@ class Surroundings(NamedTuple):
     chance: Callable[[int], Chance]
     max_spectators: int = 1000
     graces: Graces = Graces()
-    verify: bool = False  # read back every state before it is kept: for authors of parties
+    verify: bool = False  # read back every state before it is kept
