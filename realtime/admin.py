@@ -195,7 +195,7 @@ class StandingInline(ReadOnly, admin.TabularInline):
 
     model = MatchPlayer
     fields = ("rank", "username", "role", "score", "player_id")
-    ordering = ("rank", "player_id")
+    ordering = ("place",)
     verbose_name_plural = "standings"
 
 

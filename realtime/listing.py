@@ -104,7 +104,7 @@ def match_report(match_id: str) -> MatchReport:
     if row is None:
         raise RoomError(Code.MATCH_NOT_FOUND)
     players = MatchPlayer.objects.using(ALIAS).filter(match_id=match_id)
-    rows = players.order_by("rank", "player_id").values_list(*_STANDING)
+    rows = players.order_by("place").values_list(*_STANDING)
     return MatchReport(_match_info(*row), [Standing(*one) for one in rows])
 
 

@@ -221,6 +221,7 @@ class MatchPlayer(models.Model):
     pk = models.CompositePrimaryKey("match_id", "player_id")
     match = models.ForeignKey(Match, models.CASCADE, db_index=False, related_name="players")
     party = models.CharField(max_length=64)  # that of the match: each has its own leaderboard
+    place = models.PositiveIntegerField()  # in the list; equals share a rank
     rank = models.PositiveIntegerField()
     player_id = models.CharField(max_length=128)
     username = models.CharField(max_length=128)

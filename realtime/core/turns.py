@@ -130,6 +130,8 @@ class Turns:
             return []
         rung: list[Rung] = []
         for name in alarms.names_due(self._document().alarms, self._now):
+            if name not in self._document().alarms:  # the one before it has cancelled it
+                continue
             alarm = Alarm(name)
             turn = Turn(bug=failure) if failure else self.run(alarm, seed())
             problem = turn.bug or turn.error

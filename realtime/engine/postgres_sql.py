@@ -93,12 +93,12 @@ _FINISHED = """, finished AS (
     ) AS match (uuid, party, code, match_id, started_at, ended_at, end_reason, settings)
     WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE
 ), placed AS (
-    INSERT INTO match_players (match_id, party, rank, player_id, username, role, score)
-    SELECT match_id, party, rank, player_id, username, role, score
+    INSERT INTO match_players (match_id, party, place, rank, player_id, username, role, score)
+    SELECT match_id, party, place, rank, player_id, username, role, score
     FROM unnest(
-        $45::uuid[], $46::text[], $47::text[], $48::bigint[], $49::text[], $50::text[],
-        $51::text[], $52::bigint[]
-    ) AS standing (uuid, match_id, party, rank, player_id, username, role, score)
+        $45::uuid[], $46::text[], $47::text[], $48::bigint[], $49::bigint[], $50::text[],
+        $51::text[], $52::text[], $53::bigint[]
+    ) AS standing (uuid, match_id, party, place, rank, player_id, username, role, score)
     WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE
 )"""
 _KEPT = """

@@ -94,16 +94,17 @@ def _matches(commits: Sequence[Commit]) -> list[bytes]:
 
 def _standings(commits: Sequence[Commit]) -> list[bytes]:
     placed = [
-        (commit, match.match_id, standing)
+        (commit, match.match_id, place, standing)
         for commit in commits
         for match in commit.matches
-        for standing in match.standings
+        for place, standing in enumerate(match.standings, start=1)
     ]
-    standings = [standing for _, _, standing in placed]
+    standings = [standing for *_, standing in placed]
     return [
-        uuids([commit.uuid for commit, _, _ in placed]),
-        texts([match_id for _, match_id, _ in placed]),
-        texts([commit.key.party for commit, _, _ in placed]),
+        uuids([commit.uuid for commit, *_ in placed]),
+        texts([match_id for _, match_id, *_ in placed]),
+        texts([commit.key.party for commit, *_ in placed]),
+        int8s([place for _, _, place, _ in placed]),
         int8s([standing.rank for standing in standings]),
         texts([standing.player_id for standing in standings]),
         texts([standing.username for standing in standings]),

@@ -23,8 +23,8 @@ FINISH = """
     INSERT INTO matches (room_id, party, code, match_id, start_at, end_at, end_reason, settings)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 PLACE = """
-    INSERT INTO match_players (match_id, party, rank, player_id, username, role, score)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+    INSERT INTO match_players (match_id, party, place, rank, player_id, username, role, score)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 
 FIND = """
     SELECT party, code, room_id, version,

@@ -79,8 +79,8 @@ def standings(commits: Sequence[Commit]) -> Iterator[Values]:
     """The parameters of PLACE, for each participant of each match."""
     for commit in commits:
         for match in commit.matches:
-            for one in match.standings:
-                where = (match.match_id, commit.key.party)
+            for place, one in enumerate(match.standings, start=1):
+                where = (match.match_id, commit.key.party, place)
                 yield *where, one.rank, one.player_id, one.username, one.role, one.score
 
 

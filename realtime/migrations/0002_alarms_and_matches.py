@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("party", models.CharField(max_length=64)),
+                ("place", models.PositiveIntegerField()),
                 ("rank", models.PositiveIntegerField()),
                 ("player_id", models.CharField(max_length=128)),
                 ("username", models.CharField(max_length=128)),

@@ -71,7 +71,7 @@ def match(room):
         settings={},
     )
     MatchPlayer.objects.create(
-        match=match, rank=1, player_id="p_a", username="alice", role="player", score=7
+        match=match, place=1, rank=1, player_id="p_a", username="alice", role="player", score=7
     )
     return match
 
@@ -84,7 +84,7 @@ def test_a_match_outlives_its_room(room, match):
 def test_a_match_names_a_player_once(match):
     with pytest.raises(IntegrityError):
         MatchPlayer(
-            match=match, rank=2, player_id="p_a", username="bob", role="player", score=3
+            match=match, place=2, rank=2, player_id="p_a", username="bob", role="player", score=3
         ).save(force_insert=True)
 
 
@@ -116,7 +116,10 @@ def test_a_person_has_a_name_to_show():
         ("room_seats", {"room_id", "seat_index", "user_id", "is_host", "ready", "status"}),
         ("room_journal", {"room_id", "version", "at", "command", "actor", "entry"}),
         ("matches", {"match_id", "room_id", "start_at", "end_at", "end_reason", "settings"}),
-        ("match_players", {"match_id", "party", "player_id", "username", "rank", "role", "score"}),
+        (
+            "match_players",
+            {"match_id", "party", "player_id", "username", "place", "rank", "role", "score"},
+        ),
     ],
 )
 def test_tables_and_columns_have_the_names_that_others_read(table, expected):

@@ -67,6 +67,17 @@ class Server(Tier):
     def up(self) -> float:
         """Start, and wait for /readyz. Returns how long that took, in seconds."""
         started = time.monotonic()
+        self.launch()
+        try:
+            until(lambda: self.ready() or self.dead, READY_WITHIN_S)
+            assert not self.dead, f"{self.name} died:\n{self.said}"
+        except BaseException:
+            self.kill()
+            raise
+        return time.monotonic() - started
+
+    def launch(self) -> None:
+        """Start, and ask nothing of it."""
         with self.log.open("ab") as log:
             self.leader = subprocess.Popen(
                 [sys.executable, "-m", "scripts.lib.tier", sys.executable, *self.arguments],
@@ -77,13 +88,6 @@ class Server(Tier):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        try:
-            until(lambda: self.ready() or self.dead, READY_WITHIN_S)
-            assert not self.dead, f"{self.name} died:\n{self.said}"
-        except BaseException:
-            self.kill()
-            raise
-        return time.monotonic() - started
 
     def stop(self) -> float:
         """Send SIGTERM, and wait for the end. Returns how long that took, in seconds."""

@@ -86,7 +86,7 @@ class DatabasePlace:
         return dict(self.rows(query, *key))
 
     def matches(self) -> dict[str, list[str]]:
-        query = "SELECT match_id, username FROM match_players ORDER BY rank, player_id"
+        query = "SELECT match_id, username FROM match_players ORDER BY place"
         found: dict[str, list[str]] = {
             match_id: [] for (match_id,) in self.rows("SELECT match_id FROM matches")
         }

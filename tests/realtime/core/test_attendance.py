@@ -160,6 +160,15 @@ def test_a_room_left_alone_is_closed_and_keeps_its_code(room):
     assert room.register("alice", host=True).code == Code.ROOM_ALREADY_EXISTS
 
 
+def test_a_room_that_closes_forgets_what_else_was_due():
+    room = RoomOnTrial(Leet99, graces=Graces(host_left_s=5, host_lost_s=5, seat_s=5, empty_s=5))
+    room.register("alice", host=True)
+    room.sleep(5)
+    rung = room.ring()
+    assert [one.turn.bug for one in rung] == [None] * len(rung)
+    assert room.commits[-1].row.status == "closed"
+
+
 def test_a_room_with_a_plan_is_not_closed(room):
     room.receive("alice", "START_MATCH")
     for name in ("alice", "bob", "carl"):
