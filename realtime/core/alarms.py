@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from typing import NamedTuple
+
 from msgspec import Struct
 
 RETRIES_S = (2, 4, 8, 16, 32, 64)  # pauses after each failure; after one more it is parked
@@ -26,17 +28,26 @@ class Due(Struct, frozen=True, omit_defaults=True):
         return Due(now + pause, self.failures + 1)
 
 
-def next_due(alarms: Mapping[str, Due]) -> float | None:
-    """When the earliest alarm is due, in seconds since the epoch."""
-    return min((due.at for due in alarms.values() if not due.parked), default=None)
+class Outlook(NamedTuple):
+    """What a room's alarms come to."""
+
+    next_at: float | None = None  # when the earliest is due, in seconds since the epoch
+    parked: int = 0  # how many were given up
+
+
+def outlook(alarms: Mapping[str, Due]) -> Outlook:
+    """When the next alarm is due, and how many never will be."""
+    next_at: float | None = None
+    parked = 0
+    for due in alarms.values():
+        if due.failures and due.parked:
+            parked += 1
+        elif next_at is None or due.at < next_at:
+            next_at = due.at
+    return Outlook(next_at, parked)
 
 
 def names_due(alarms: Mapping[str, Due], now: float) -> list[str]:
     """The alarms whose time has come, in the order of their times."""
     ready = [(due.at, name) for name, due in alarms.items() if due.at <= now and not due.parked]
     return [name for _, name in sorted(ready)]
-
-
-def parked(alarms: Mapping[str, Due]) -> list[str]:
-    """The alarms that were given up."""
-    return [name for name, due in alarms.items() if due.parked]

@@ -23,7 +23,7 @@ ROLL_CALL = "roll-call"  # somebody was connected: look whether that is still so
 
 def is_reserved(name: str) -> bool:
     """Whether this alarm is of attendance, not of the party."""
-    return name in (HOST, EMPTY, ROLL_CALL) or name.startswith(SEAT)
+    return name.startswith(SEAT) or name in (HOST, EMPTY, ROLL_CALL)
 
 
 def reconcile(room: Room) -> None:
@@ -82,7 +82,7 @@ def _plan(room: Room, name: str, wanted: bool, grace_s: float) -> None:
 
 def _plans(room: Room) -> bool:
     """Whether the party itself waits for something."""
-    return any(not due.parked and not is_reserved(name) for name, due in room.alarms.items())
+    return any(not is_reserved(name) and not due.parked for name, due in room.alarms.items())
 
 
 def _plan_seats(room: Room, grace_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts import jsonio
-from realtime.core import alarms
+from realtime.core.alarms import Outlook
 from realtime.core.document import Document
 from realtime.core.roster import Player
 from realtime.core.rows import RoomRow, SeatRow
@@ -32,7 +32,9 @@ def changes(before: Seats, after: Seats) -> tuple[tuple[str, ...], tuple[SeatRow
     return tuple(changed), tuple(_seat_row(*after[key]) for key in changed if key in after)
 
 
-def room_row(party: Party, document: Document[Any, Any], encoded: bytes) -> RoomRow:
+def room_row(
+    party: Party, document: Document[Any, Any], encoded: bytes, outlook: Outlook
+) -> RoomRow:
     """The columns that mirror the state."""
     roster = document.roster
     return RoomRow(
@@ -45,8 +47,8 @@ def room_row(party: Party, document: Document[Any, Any], encoded: bytes) -> Room
         settings=jsonio.encode(document.settings),
         seq=document.seq,
         state=encoded,
-        alarm_at=alarms.next_due(document.alarms),
-        alarms_parked=len(alarms.parked(document.alarms)),
+        alarm_at=outlook.next_at,
+        alarms_parked=outlook.parked,
         expires_at=document.expires_at,
     )
 

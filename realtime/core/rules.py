@@ -9,7 +9,7 @@ from contracts import jsonio
 from contracts.errors import Code, RoomError, bad_request
 from contracts.http import Counts, PlayerCounts, RegisterReply, RoomState
 from realtime.core import attendance
-from realtime.core.alarms import Due, parked
+from realtime.core.alarms import Due
 from realtime.core.commands import (
     Alarm,
     Close,
@@ -104,8 +104,9 @@ def set_back(room: Room, ask: SetBack) -> None:
 
 def retry_alarms(room: Room, ask: RetryAlarms) -> None:
     """Parked alarms are due now."""
-    for name in parked(room.alarms):
-        room.alarms[name] = Due(room.now)
+    for name, due in room.alarms.items():
+        if due.parked:
+            room.alarms[name] = Due(room.now)
 
 
 def remove(room: Room, ask: Remove) -> None:

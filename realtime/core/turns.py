@@ -76,7 +76,7 @@ class Turns:
         self._encoded = snapshot.state if snapshot else b""
         self._live: Document[Any, Any] | None = None  # None: to be read from _encoded
         self._seats = projection.seats(self._document()) if snapshot else {}  # as committed
-        self._next_alarm = alarms.next_due(self._document().alarms) if snapshot else None
+        self._outlook = alarms.outlook(self._document().alarms if snapshot else {})
         self._closed = bool(snapshot) and self._document().expires_at is not None
         self._journal: list[JournalRow] = []
         self._matches: list[MatchRow] = []
@@ -97,7 +97,7 @@ class Turns:
     @property
     def next_alarm(self) -> float | None:
         """When the next alarm is due, in seconds since the epoch."""
-        return self._next_alarm
+        return self._outlook.next_at
 
     def begin(self, now: float, connected: AbstractSet[str]) -> None:
         """Start a batch: its turns share one reading of the clock and of presence."""
@@ -126,7 +126,7 @@ class Turns:
         One that fails leaves no trace but this: it is tried again later, or parked. With `failure`,
         which is what became of them before, they all are.
         """
-        if self._next_alarm is None or self._next_alarm > self._now:
+        if self.next_alarm is None or self.next_alarm > self._now:
             return []
         rung: list[Rung] = []
         for name in alarms.names_due(self._document().alarms, self._now):
@@ -150,7 +150,7 @@ class Turns:
             key=self._key,
             uuid=self._uuid,
             base=self._base,
-            row=projection.room_row(self._party, document, self._encoded),
+            row=projection.room_row(self._party, document, self._encoded, self._outlook),
             journal=tuple(self._journal),
             changed=changed,
             seats=rows,
@@ -199,7 +199,7 @@ class Turns:
         if self._surroundings.verify:
             self._decode(encoded)
         self._live, self._encoded = room.document, encoded
-        self._next_alarm, self._closed = alarms.next_due(room.alarms), room.closed
+        self._outlook, self._closed = alarms.outlook(room.alarms), room.closed
         self._matches += room.matches
         entry = Entry(command, seed, UNSET if before is self._journalled else tuple(before))
         self._journalled = room.connected

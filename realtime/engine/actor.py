@@ -37,6 +37,7 @@ class Actor:
         self._task: asyncio.Task[None] | None = None
         self._refresher = Refresher(engine.limits.refresh_interval_s, self._ask_refresh)
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: float | None = None  # seconds since the epoch: what the timer waits for
         self._woken = False  # due alarms, or a change of presence, want a turn
         self._presence_changed = False
         self._left: set[str] = set()  # players who closed their last socket themselves
@@ -173,16 +174,24 @@ class Actor:
 
     def _plan_alarm(self) -> None:
         """Be on time for the next alarm. Should the room be forgotten, the clock finds it."""
-        self._cancel_alarm()
         due = self._memory.next_alarm
+        if due == self._alarm_at:
+            return
+        self._cancel_alarm()
         if due is not None:
             delay_s = max(due - self._engine.clock(), ALARM_PAUSE_S)
-            self._alarm = asyncio.get_running_loop().call_later(delay_s, self.wake)
+            self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
+            self._alarm_at = due
+
+    def _ring(self) -> None:
+        """If the clock was set back it is too early; then the turn finds nothing, and we wait on."""
+        self._cancel_alarm()
+        self.wake()
 
     def _cancel_alarm(self) -> None:
         if self._alarm:
             self._alarm.cancel()
-            self._alarm = None
+        self._alarm = self._alarm_at = None
 
 
 def _all(batch: list[Post], turn: Turn) -> list[Answered]:
