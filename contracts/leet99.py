@@ -25,15 +25,40 @@ EndReason = Literal["lastAlive", "timeExpired"]
 Status = Literal["lobby", "coding", "error", "underAttack", "eliminated"]
 
 
+MatchDuration = Annotated[int, Meta(ge=3, le=600)]  # seconds
+PlayerCap = Annotated[int, Meta(ge=1, le=PLAYER_CAP_MAX)]
+StackLimit = Annotated[int, Meta(ge=5, le=20)]
+StartingQueued = Annotated[int, Meta(ge=1, le=5)]
+Difficulty = Literal["beginner", "moderate", "competitive"]
+Intensity = Literal["low", "high"]
+
+
 class Leet99Settings(Struct, frozen=True, rename="camel"):
     """Chosen by the host at create, and until the match starts."""
 
-    match_duration_sec: Annotated[int, Meta(ge=3, le=600)] = 600
-    player_cap: Annotated[int, Meta(ge=1, le=PLAYER_CAP_MAX)] = PLAYER_CAP_MAX
-    stack_limit: Annotated[int, Meta(ge=5, le=20)] = 10
-    starting_queued: Annotated[int, Meta(ge=1, le=5)] = 2
-    difficulty_profile: Literal["beginner", "moderate", "competitive"] = "moderate"
-    attack_intensity: Literal["low", "high"] = "low"
+    match_duration_sec: MatchDuration = 600
+    player_cap: PlayerCap = PLAYER_CAP_MAX
+    stack_limit: StackLimit = 10
+    starting_queued: StartingQueued = 2
+    difficulty_profile: Difficulty = "moderate"
+    attack_intensity: Intensity = "low"
+
+
+class SettingsPatch(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Some of the settings; those that are not there stay as they are."""
+
+    match_duration_sec: MatchDuration | UnsetType = UNSET
+    player_cap: PlayerCap | UnsetType = UNSET
+    stack_limit: StackLimit | UnsetType = UNSET
+    starting_queued: StartingQueued | UnsetType = UNSET
+    difficulty_profile: Difficulty | UnsetType = UNSET
+    attack_intensity: Intensity | UnsetType = UNSET
+
+    def of(self, settings: Leet99Settings) -> Leet99Settings:
+        """The settings with these changed."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        changed = {name: value for name, value in given.items() if value is not UNSET}
+        return msgspec.structs.replace(settings, **changed)
 
 
 class SendChat(Struct, frozen=True):
@@ -45,13 +70,7 @@ class SendChat(Struct, frozen=True):
 class UpdateSettings(Struct, frozen=True):
     """UPDATE_SETTINGS: the settings to change; the others stay."""
 
-    patch: dict[str, msgspec.Raw]
-
-
-class NewSettings(Struct, frozen=True):
-    """The settings once they are patched, read as a whole."""
-
-    patch: Leet99Settings
+    patch: SettingsPatch
 
 
 class AddBots(Struct, frozen=True):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from contracts.addresses import caller
 from lobby import wiring
 from lobby.windows import Limits
 
@@ -32,15 +32,9 @@ class AddressThrottle(BaseThrottle):
         raise NotImplementedError
 
     def address(self, request: Request) -> str:
-        """Who asks, as TRUSTED_PROXIES hops of X-Forwarded-For say. One IPv6 network is one caller:
-        its owner has 2**64 addresses to choose from."""
-        ident = self.get_ident(request) or ""
-        if ":" not in ident:
-            return ident
-        try:
-            return str(ipaddress.ip_network((ident, 64), strict=False))
-        except ValueError:
-            return ident
+        """Who asks, as TRUSTED_PROXIES hops of X-Forwarded-For say."""
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        return caller(request.META.get("REMOTE_ADDR") or "", forwarded, api_settings.NUM_PROXIES)
 
 
 class CreateThrottle(AddressThrottle):

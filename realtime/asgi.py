@@ -7,27 +7,52 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import re_path
 
+from contracts.addresses import caller
 from contracts.bodies import Receive, Send
 from realtime.consumers import RoomConsumer
 from realtime.engine.store import StorageUnavailable
 from realtime.routing import http_application
-from realtime.runtime import runtime
+from realtime.runtime import Runtime, runtime
+
+SHARE_MIN = 20  # strangers that one address may have, however few there may be in all
 
 
 async def sockets(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Foreign pages, and strangers above the bound, are refused at the handshake."""
+    """Foreign pages, and strangers above the bounds, are refused at the handshake."""
     try:
         serving = await runtime()
     except StorageUnavailable:
         await refuse(scope, send, 503)
         return
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+    headers = headers_of(scope)
+    peer, forwarded = (scope.get("client") or ("",))[0], headers.get(b"x-forwarded-for", "")
+    address = caller(peer, forwarded, serving.settings.trusted_proxies)
     if not serving.origins.allow(headers.get(b"origin"), headers.get(b"host", "")):
         await refuse(scope, send, 403)
-    elif len(serving.strangers) >= serving.settings.unauthenticated_sockets:
+    elif crowded(serving, address):
         await refuse(scope, send, 503)
     else:
-        await routes(scope, receive, send)
+        await routes({**scope, "address": address}, receive, send)
+
+
+def headers_of(scope: dict[str, Any]) -> dict[bytes, str]:
+    """The headers; one that comes again goes on where it was."""
+    headers: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        text = value.decode("latin-1")
+        headers[name] = f"{headers[name]},{text}" if name in headers else text
+    return headers
+
+
+def crowded(serving: Runtime, address: str) -> bool:
+    """Whether no stranger more may come in from there: an address has a tenth of all places."""
+    strangers, places = serving.strangers, serving.settings.unauthenticated_sockets
+    if len(strangers) >= places:
+        return True
+    share = max(places // 10, SHARE_MIN)
+    if len(strangers) < share or not serving.settings.rate_limits:
+        return False
+    return sum(one.address == address for one in strangers) >= share
 
 
 async def refuse(scope: dict[str, Any], send: Send, status: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from msgspec import UNSET, Raw, UnsetType
 
+from config.env import Environment
 from contracts import jsonio
 from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
@@ -22,7 +23,7 @@ from realtime.core.messages import Message, read_payload
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection
-from realtime.flood import FloodGuard
+from realtime.flood import FloodGuard, FrameLimits
 from realtime.outbox import Outbox
 from realtime.runtime import Runtime, runtime
 
@@ -52,8 +53,9 @@ class RoomConsumer(AsyncConsumer):
         try:
             while (event := await receive())["type"] != "websocket.disconnect":
                 await self.dispatch(event)
+            self._forget(by_peer=said_goodbye(event))
         finally:
-            self._forget(by_peer=not self.outbox.said_close)
+            self._forget()
             self.outbox.abandon()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
@@ -62,7 +64,6 @@ class RoomConsumer(AsyncConsumer):
 
     async def websocket_connect(self, event: dict[str, Any]) -> None:
         """Accept, and give the client a moment to show its token."""
-        self.runtime.strangers.add(self)
         await self.base_send({"type": "websocket.accept"})
         key, parties = self.connection.key, self.runtime.rooms.parties
         if key.party not in parties or not is_id(key.room_id):
@@ -91,10 +92,12 @@ class RoomConsumer(AsyncConsumer):
         route = self.scope["url_route"]["kwargs"]
         key = RoomKey(route.get("party", ""), canonical_room_id(route.get("room_id", "")))
         settings = self.runtime.settings
+        self.address: str = self.scope.get("address", "")
         self.outbox = Outbox(self.base_send, settings.socket_queue_bytes, on_close=self._forget)
         self.connection = Connection(key, self.outbox)
-        self.guard = FloodGuard(settings)
+        self.guard = FloodGuard(frame_limits(settings))
         self.timer: asyncio.TimerHandle | None = None
+        self.runtime.strangers.add(self)
 
     async def _read(self, frame: bytes, now: float) -> None:
         request_id: str | UnsetType = UNSET
@@ -137,8 +140,8 @@ class RoomConsumer(AsyncConsumer):
         elif not self.connection.player_id:
             raise RoomError(Code.UNAUTHORIZED, "Send JOIN_ROOM first")
         else:
-            self.party.message_of(envelope.type)
-            command = commands.Receive(self.connection.player_id, envelope.type, envelope.payload)
+            payload = self.party.message_of(envelope.type).canonical(envelope.payload)
+            command = commands.Receive(self.connection.player_id, envelope.type, payload)
             self.runtime.rooms.tell(self.connection, command, envelope.request_id)
 
     async def _join(self, envelope: Envelope) -> None:
@@ -181,3 +184,34 @@ def read_envelope(frame: bytes) -> Envelope:
         return jsonio.decode(frame, Envelope)
     except jsonio.MalformedJson:
         raise RoomError(Code.BAD_REQUEST, "Invalid JSON message") from None
+
+
+def said_goodbye(event: dict[str, Any]) -> bool:
+    """Whether a socket that is gone was closed by the page or the browser, and did not just break.
+
+    What a disconnect event says, as recorded of uvicorn 0.54 (websockets-sansio) and Daphne 4.2:
+
+                                             uvicorn                  Daphne
+        a close frame                        its code, and a reason   its code
+        a close frame without a code         1005, and a reason       None
+        reset, FIN, keepalive timeout        1005, no reason          1006
+        it spoke no WebSocket (we closed)    1002, 1007, 1009         1006
+
+    Pages send 1000 or 3000 to 4999 or no code, a browser whose tab is closed 1001 (RFC 6455, 7.4;
+    WHATWG WebSockets, close).
+    """
+    code = event.get("code", 1005)
+    if code == 1005:
+        return "reason" in event
+    return code in (None, 1000, 1001) or 3000 <= code <= 4999
+
+
+def frame_limits(settings: Environment) -> FrameLimits | None:
+    """What the settings allow a socket to send; None is no limit."""
+    if not settings.rate_limits:
+        return None
+    return FrameLimits(
+        settings.socket_frames_per_s,
+        settings.socket_frames_burst,
+        settings.socket_frames_any_per_s,
+    )

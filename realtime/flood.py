@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
-from config.env import Environment
 from contracts.errors import Code, RoomError
 
 VIOLATIONS_MAX = 60  # frames that were refused as too many
 BAD_FRAMES_MAX = 10
 WINDOW_S = 60.0  # the one in which both are counted
+
+
+class FrameLimits(NamedTuple):
+    """How many frames one socket may send; each number is a setting."""
+
+    per_s: float  # ordinary ones, in the long run
+    burst: float  # ordinary ones, at once
+    any_per_s: float  # of any kind
 
 
 class TokenBucket:
@@ -57,28 +65,27 @@ class Strikes:
 class FloodGuard:
     """Judges the frames of one socket, which is to be closed once it has `flooded`. That is after
 
-    - more than SOCKET_FRAMES_ANY_PER_S frames of any kind;
+    - more than `any_per_s` frames of any kind;
     - VIOLATIONS_MAX violations in the last WINDOW_S: ordinary frames, which are all that are not
-      volatile, above SOCKET_FRAMES_PER_S and SOCKET_FRAMES_BURST;
+      volatile, above `per_s` and `burst`;
     - BAD_FRAMES_MAX bad frames in the last WINDOW_S.
 
-    With RATE_LIMITS=off only the bad ones count. What most sockets never need is made when it is
+    Without limits only the bad ones count. What most sockets never need is made when it is
     needed: there may be many thousand sockets.
     """
 
     __slots__ = ("_any", "_bad_frames", "_ordinary", "_violations", "_volatile", "flooded")
 
-    def __init__(self, settings: Environment) -> None:
+    def __init__(self, limits: FrameLimits | None) -> None:
         self.flooded = False
         self._any: TokenBucket | None = None
         self._ordinary: TokenBucket | None = None
         self._volatile: TokenBucket | None = None
         self._violations: Strikes | None = None
         self._bad_frames: Strikes | None = None
-        if settings.rate_limits:
-            any_per_s = settings.socket_frames_any_per_s
-            self._any = TokenBucket(any_per_s, any_per_s)
-            self._ordinary = TokenBucket(settings.socket_frames_per_s, settings.socket_frames_burst)
+        if limits:
+            self._any = TokenBucket(limits.any_per_s, limits.any_per_s)
+            self._ordinary = TokenBucket(limits.per_s, limits.burst)
 
     def hears(self, now: float) -> bool:
         """Count a frame, whatever is in it. Whether it may be read at all."""

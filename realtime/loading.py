@@ -8,6 +8,7 @@ from importlib import import_module
 from types import ModuleType
 
 import msgspec
+from msgspec import inspect
 
 from contracts.paths import is_party
 from realtime.core.party import Party
@@ -40,6 +41,9 @@ def _party(path: str) -> Party:
         raise UnusableParty(f"{path} is not a room type: make it a subclass of Party.")
     if not is_party(getattr(found, "slug", "")):
         raise UnusableParty(f"{path} needs a slug: 1 to 32 lower-case letters, digits and dashes.")
+    for model in (found.State, found.Settings):
+        if _holds_set(inspect.type_info(model)):
+            raise UnusableParty(f"{path} can't keep a set: use a list or a dict.")
     try:
         found.State()
         msgspec.json.decode(b"{}", type=found.Settings)
@@ -47,6 +51,23 @@ def _party(path: str) -> Party:
         reason = f"give every field of State and Settings a default ({problem})"
         raise UnusableParty(f"{path} can't make an empty room: {reason}.") from problem
     return found()
+
+
+def _holds_set(root: object) -> bool:
+    """Whether a set is somewhere in a type. It would come back in another order than it went."""
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, inspect.SetType | inspect.FrozenSetType):
+            return True
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, tuple):
+            waiting += node
+        elif isinstance(node, inspect.Type | inspect.Field):
+            waiting += [getattr(node, name) for name in node.__struct_fields__]
+    return False
 
 
 def _module(module: str, path: str) -> ModuleType:

@@ -10,14 +10,17 @@ from typing import TypeAlias
 from contracts.bodies import Send
 from contracts.sockets import Close
 
+VIEWS_WAITING = 3  # that can't be replaced; one more: slow consumer
+
 
 class View:
     """A snapshot on its way."""
 
-    __slots__ = ("frame",)
+    __slots__ = ("frame", "replaceable")
 
-    def __init__(self, frame: bytes) -> None:
+    def __init__(self, frame: bytes, replaceable: bool) -> None:
         self.frame = frame
+        self.replaceable = replaceable
 
 
 Outgoing: TypeAlias = bytes | View | Close
@@ -26,7 +29,8 @@ Outgoing: TypeAlias = bytes | View | Close
 class Outbox:
     """Sends without making anybody wait. More than `limit_bytes` waiting: slow consumer, closed.
 
-    Views do not count: two of them wait at most, the first one and the newest.
+    Views may be larger, and are counted apart: the newest of those that replace each other,
+    and VIEWS_WAITING others.
     """
 
     def __init__(self, send: Send, limit_bytes: int, on_close: Callable[[], None]) -> None:
@@ -37,32 +41,35 @@ class Outbox:
         self._waiting: deque[Outgoing] = deque()
         self._waiting_bytes = 0
         self._view: View | None = None  # the newest in _waiting that may be replaced
+        self._views_waiting = 0  # that may not
         self._task: asyncio.Task[None] | None = None
         self.closed = False
-        self.said_close = False  # it was we who closed
 
     def send(self, frame: bytes) -> None:
         """Queue one text frame."""
-        if self._waiting_bytes > self._limit_bytes and not self.closed:
-            self._waiting.clear()
-            self.close(Close.SLOW_CONSUMER)
+        if self._waiting_bytes > self._limit_bytes:
+            self._give_up()
         self._waiting_bytes += len(frame)
         self._put(frame)
 
     def show(self, view: bytes, *, replaces: bool) -> None:
         """Queue a snapshot; if it `replaces`, an older one that still waits is not sent."""
-        shown = View(view)
+        shown = View(view, replaces)
         if replaces:
             if self._view in self._waiting:
                 self._waiting.remove(self._view)
             self._view = shown
+        else:
+            if self._views_waiting >= VIEWS_WAITING:
+                self._give_up()
+            self._views_waiting += 1
         self._put(shown)
 
     def close(self, code: Close) -> None:
         """Close after what is queued; nothing is sent after it, and nothing heard."""
         self._put(code)
         if not self.closed:
-            self.closed = self.said_close = True
+            self.closed = True
             asyncio.get_running_loop().call_soon(self._on_close)
 
     def abandon(self) -> None:
@@ -71,6 +78,12 @@ class Outbox:
         self._waiting.clear()
         if self._task:
             self._task.cancel()
+
+    def _give_up(self) -> None:
+        """The peer does not take what it is sent."""
+        if not self.closed:
+            self._waiting.clear()
+            self.close(Close.SLOW_CONSUMER)
 
     def _put(self, outgoing: Outgoing) -> None:
         if self.closed:
@@ -96,6 +109,7 @@ class Outbox:
             return
         if isinstance(outgoing, View):
             frame = outgoing.frame
+            self._views_waiting -= not outgoing.replaceable
         else:
             frame = outgoing
             self._waiting_bytes -= len(frame)

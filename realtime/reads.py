@@ -38,7 +38,7 @@ _NETWORK = {
 Result = TypeVar("Result")
 
 
-class Ask(NamedTuple):
+class Question(NamedTuple):
     """A function that reads through the ORM with `using(ALIAS)`, and its arguments."""
 
     read: Callable[..., object]
@@ -52,9 +52,10 @@ class Reads:
         """`alias` names one of Django's DATABASES, as it is now."""
         database = read_only(connections.settings[alias])
         self._threads = [
-            Rounds[Ask, object](Reader(database), f"listings {number}") for number in range(THREADS)
+            Rounds[Question, object](Reader(database), f"listings {number}")
+            for number in range(THREADS)
         ]
-        self._calls: Counter[Rounds[Ask, object]] = Counter()
+        self._calls: Counter[Rounds[Question, object]] = Counter()
         self._calls_max = calls_max
         self._limit_s = limit_s
         self._complaints = Complaints("listings")
@@ -71,19 +72,19 @@ class Reads:
     async def ask(self, read: Callable[..., Result], *arguments: object) -> Result:
         """What `read` returns in a thread. Raises its RoomError, or StorageUnavailable."""
         try:
-            return cast("Result", await self._ask(Ask(read, arguments)))
+            return cast("Result", await self._ask(Question(read, arguments)))
         except StorageUnavailable as problem:
             self._complaints.add(str(problem))
             raise
 
-    async def _ask(self, ask: Ask) -> object:
+    async def _ask(self, question: Question) -> object:
         if self._calls.total() >= self._calls_max:
             raise StorageUnavailable("too many wait for a listing")
         thread = min(self._threads, key=self._calls.__getitem__)
         self._calls[thread] += 1
         try:
             async with asyncio.timeout(self._limit_s):
-                return await thread.call(ask)
+                return await thread.call(question)
         except TimeoutError:
             raise StorageUnavailable(f"no answer within {self._limit_s} s") from None
         finally:
@@ -98,11 +99,11 @@ class Reader:
         self._database = database
         self._connection: BaseDatabaseWrapper | None = None
 
-    def run(self, items: Sequence[Ask]) -> Sequence[object]:
+    def run(self, items: Sequence[Question]) -> Sequence[object]:
         """An answer or an exception for each."""
         self._prepare()
-        answers = {ask: self._answer(ask) for ask in dict.fromkeys(items)}
-        return [answers[ask] for ask in items]
+        answers = {question: self._answer(question) for question in dict.fromkeys(items)}
+        return [answers[question] for question in items]
 
     def interrupt(self) -> None:
         """Break off what hangs, from another thread."""
@@ -127,15 +128,22 @@ class Reader:
             connections[ALIAS] = self._connection
         self._connection.close_if_unusable_or_obsolete()
 
-    def _answer(self, ask: Ask) -> object:
+    def _answer(self, question: Question) -> object:
         try:
-            return ask.read(*ask.arguments)
+            return question.read(*question.arguments)
         except RoomError as refusal:
             return refusal
         except Error as problem:
-            return StorageUnavailable(str(problem))
+            return StorageUnavailable(_words(problem))
         except Exception as bug:  # noqa: BLE001  the others of the round are answered
             return bug
+
+
+def _words(problem: Error) -> str:
+    """What the database said. Its detail is left out: it would quote a row's values."""
+    said = problem.__cause__
+    primary = said.diag.message_primary if isinstance(said, psycopg.Error) else None
+    return primary or str(problem).partition("\n")[0]
 
 
 def read_only(database: dict[str, Any]) -> dict[str, Any]:

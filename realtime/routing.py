@@ -19,7 +19,7 @@ from contracts.paths import is_id
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.usernames import clean_username
 from realtime.auth import fingerprint, token_hash
-from realtime.core.commands import Close, Command, Inspect, Register, Remove, RetryAlarms
+from realtime.core.commands import Close, Command, Register, Remove, RetryAlarms
 from realtime.http import Answer, HttpApplication, Request, Route
 from realtime.runtime import runtime
 
@@ -70,7 +70,7 @@ def _command(asked: Control) -> Command:
 async def state(request: Request) -> Answer:
     """A room's summary, for anybody who knows its id."""
     rooms = (await runtime()).rooms
-    return Answer(200, await rooms.ask(request.room_in(rooms), Inspect()))
+    return Answer(200, await rooms.look(request.room_in(rooms)))
 
 
 async def listed(request: Request) -> Answer:

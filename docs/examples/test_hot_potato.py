@@ -3,7 +3,6 @@
 import pytest
 
 from docs.examples.hot_potato import HOT_S, HotPotato
-from realtime.core.commands import Remove
 from realtime.party import Close, Code
 from realtime.testing import opened
 
@@ -34,7 +33,7 @@ def others(room):
 
 def fuse_s(room):
     """Seconds until the potato explodes: the test may look, the players may not."""
-    return room.stored["alarms"]["bang"]["at"] - room.now
+    return room.due_in("bang")
 
 
 def test_the_host_starts_and_somebody_holds_the_potato(room):
@@ -78,7 +77,7 @@ def test_the_holder_is_out_when_it_explodes_and_the_last_one_wins(game):
     game.advance(fuse_s(game))
     assert game.broadcasts[1:] == [("WON", {"username": winner})]
     assert game.stored["phase"] == "lobby"
-    assert "bang" not in game.stored["alarms"]
+    assert game.due_in("bang") is None
     assert game.receive("alice", "START").ok
 
 
@@ -106,8 +105,8 @@ def test_who_holds_it_and_leaves_leaves_it_to_somebody(game):
 
 def test_who_is_removed_leaves_it_to_somebody_too(game):
     first, remaining = holder(game), others(game)
-    assert game.run(Remove(f"p_{first}")).ok
-    assert game.closed == {f"p_{first}": Close.REMOVED}
+    assert game.remove(first).ok
+    assert game.sent_away == {f"p_{first}": Close.REMOVED}
     assert holder(game) in remaining
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -22,10 +21,11 @@ class Due(Struct, frozen=True, omit_defaults=True):
         """Whether it was given up, until somebody asks for another try."""
         return self.failures > len(RETRIES_S)
 
-    def set_back(self, now: float) -> Due:
-        """This alarm after its handler failed once more."""
-        pause = RETRIES_S[self.failures] if self.failures < len(RETRIES_S) else 0
-        return Due(now + pause, self.failures + 1)
+    def set_back(self, now: float, *, for_ever: bool = False) -> Due:
+        """This alarm after its handler failed once more; tried `for_ever`, it is never parked."""
+        if self.failures < len(RETRIES_S):
+            return Due(now + RETRIES_S[self.failures], self.failures + 1)
+        return Due(now + RETRIES_S[-1], self.failures) if for_ever else Due(now, self.failures + 1)
 
 
 class Outlook(NamedTuple):

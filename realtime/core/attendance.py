@@ -29,6 +29,7 @@ def is_reserved(name: str) -> bool:
 def reconcile(room: Room) -> None:
     """Set and cancel the alarms so that they say who is away now."""
     if room.closed:
+        room.alarms.clear()
         return
     roster, graces = room.roster, room.surroundings.graces
     somebody = not room.connected.isdisjoint(roster.players)
@@ -39,7 +40,7 @@ def reconcile(room: Room) -> None:
     _plan_seats(room, graces.seat_s)
 
 
-def hosts_goodbye(room: Room) -> None:
+def shorten_host_grace(room: Room) -> None:
     """The host's last socket was closed by its own end: the shorter grace is enough."""
     due = Due(room.now + room.surroundings.graces.host_left_s)
     known = room.alarms.get(HOST, due)

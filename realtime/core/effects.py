@@ -38,6 +38,7 @@ class ToEach(NamedTuple):
     """A frame of its own for every connection of each of these players."""
 
     frames: dict[str, bytes]
+    kept: bool  # a broadcast with its place among the others; if not, a newer one may replace it
 
 
 class RefreshSoon(NamedTuple):

@@ -22,14 +22,29 @@ class Message(NamedTuple):
 
     kind: str
     payload: type[Struct] | None
-    handler: Callable[..., None]
     volatile: bool
+    name: str = ""  # of the party's method that handles it
+
+    def check(self, handler: Callable[..., None]) -> None:
+        """Raise TypeError unless the handler takes what it is given."""
+        expected = ["self", *(["relay"] if self.volatile else ["room", "player"])]
+        expected += ["payload"] if self.payload else []
+        if len(inspect.signature(handler).parameters) != len(expected):
+            form = f"def {handler.__name__}({', '.join(expected)})"
+            raise TypeError(f"{handler.__qualname__} handles {self.kind}: write `{form}`")
+
+    def canonical(self, payload: msgspec.Raw) -> msgspec.Raw:
+        """The payload without what its model does not know. Raises BAD_REQUEST."""
+        return jsonio.raw(read_payload(self.kind, self.payload or Empty, payload))
 
     def handle(self, payload: msgspec.Raw, party: object, *subjects: object) -> None:
         """Read the payload and call the handler. Raises BAD_REQUEST, and what the handler does."""
         read = read_payload(self.kind, self.payload or Empty, payload)
-        handler = getattr(party, self.handler.__name__)  # a subclass may have overridden it
-        answer: object = handler(*subjects, *([read] if self.payload else []))
+        handler = getattr(party, self.name)  # a subclass may have overridden it
+        try:
+            answer: object = handler(*subjects, *([read] if self.payload else []))
+        except RoomError as error:
+            raise _alike(self.kind, error) from None
         if answer is not None:
             raise TypeError(
                 f"{handler.__qualname__} returned {answer!r}. A handler returns nothing: "
@@ -52,12 +67,9 @@ def message(
         raise TypeError(f"{kind} is the room's own: a party's hook for it is on_join")
 
     def declare(handler: H) -> H:
-        expected = ["self", *(["relay"] if volatile else ["room", "player"])]
-        expected += ["payload"] if payload else []
-        if len(inspect.signature(handler).parameters) != len(expected):
-            form = f"def {handler.__name__}({', '.join(expected)})"
-            raise TypeError(f"{handler.__qualname__} handles {kind}: write `{form}`")
-        handler.message = Message(kind, payload, handler, volatile)  # type: ignore[attr-defined]
+        declared = Message(kind, payload, volatile)
+        declared.check(handler)
+        handler.message = declared  # type: ignore[attr-defined]
         return handler
 
     return declare
@@ -66,13 +78,13 @@ def message(
 def declared(party: type) -> dict[str, Message]:
     """The messages that this class itself declares. Raises TypeError for two of one type."""
     found: dict[str, Message] = {}
-    for value in vars(party).values():
+    for name, value in vars(party).items():
         one = getattr(value, "message", None)
         if not isinstance(one, Message):
             continue
         if one.kind in found:
             raise TypeError(f"{party.__name__} has two handlers for {one.kind}")
-        found[one.kind] = one
+        found[one.kind] = one._replace(name=name)
     return found
 
 
@@ -81,5 +93,15 @@ def read_payload(kind: str, model: type[S], payload: msgspec.Raw) -> S:
     try:
         return jsonio.decode_checked(payload, model, path="payload")
     except RoomError as error:
-        headline = f"Invalid {kind} payload"
-        raise RoomError(Code.BAD_REQUEST, headline, details=error.details) from None
+        raise RoomError(Code.BAD_REQUEST, _headline(kind), details=error.details) from None
+
+
+def _alike(kind: str, error: RoomError) -> RoomError:
+    """A refusal that names a field of the payload, as the payload's model would have said it."""
+    if any(detail.path.startswith("payload") for detail in error.details):
+        return RoomError(error.code, _headline(kind), details=error.details)
+    return error
+
+
+def _headline(kind: str) -> str:
+    return f"Invalid {kind} payload"

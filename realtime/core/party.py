@@ -58,7 +58,11 @@ class Party:
         for name, value in vars(cls).items():
             if inspect.iscoroutinefunction(value):
                 raise TypeError(f"{cls.__name__}.{name}: write `def`, not `async def`")
-        cls.messages = {**cls.messages, **declared(cls)}
+        cls.messages = {}
+        for base in reversed(cls.__mro__):
+            cls.messages |= declared(base)
+        for one in cls.messages.values():
+            one.check(getattr(cls, one.name))
 
     def message_of(self, kind: str) -> Message:
         """The declared message of this type. Raises BAD_REQUEST for any other."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from contracts import jsonio
@@ -13,6 +13,7 @@ from contracts.errors import Code, RoomError
 from contracts.http import Standing
 from contracts.limits import PHASE_MAX
 from contracts.sockets import Close
+from contracts.usernames import clean_username
 from realtime.core import attendance, frames
 from realtime.core.alarms import Due
 from realtime.core.document import Document
@@ -23,6 +24,9 @@ from realtime.core.surroundings import Chance, Surroundings
 
 if TYPE_CHECKING:
     from realtime.core.party import Party
+
+
+ALARM_MAX_S = 10 * 365 * 24 * 3600.0
 
 
 class Room:
@@ -113,7 +117,7 @@ class Room:
 
     @property
     def roster(self) -> Roster:
-        """The members. Read it freely; `release` is the way to change it."""
+        """The members, to be read; the room's own methods change it."""
         return self.document.roster
 
     @property
@@ -137,9 +141,10 @@ class Room:
     def add_bot(self, username: str) -> Player:
         """Let a bot in. It has a name like everybody, and no seat under the cap. Raises
         USERNAME_TAKEN."""
-        if self.roster.has_name(username):
+        name = clean_username(username)
+        if self.roster.has_name(name):
             raise RoomError(Code.USERNAME_TAKEN)
-        bot = self.roster.add_bot(self.new_id("bot"), username, self.now)
+        bot = self.roster.add_bot(self.new_id("bot"), name, self.now)
         self.party.on_register(self, bot)
         return bot
 
@@ -164,17 +169,17 @@ class Room:
 
     def alarm(self, name: str, after_s: float) -> None:
         """Have the party's `on_alarm` called with `name` once, `after_s` seconds from now or soon
-        after, also if the service is restarted meanwhile. A later call moves the alarm."""
-        if attendance.is_reserved(name):
-            raise ValueError(f"The alarm {name!r} is the room's own: choose another name")
-        if not isfinite(after_s):
-            raise ValueError(f"The alarm {name!r} is due in {after_s!r} seconds, which is never")
+        after, also if the service is restarted meanwhile. A later call moves the alarm. From 0 s to
+        ten years."""
+        self._check_alarm(name)
+        if not 0 <= after_s <= ALARM_MAX_S:
+            raise ValueError(f"The alarm {name!r} can't be due in {after_s!r} s: 0 to ten years")
         self.document.alarms[name] = Due(self.now + after_s)
 
     def cancel_alarm(self, name: str) -> None:
         """Forget an alarm; harmless when there is none."""
-        if not attendance.is_reserved(name):
-            self.document.alarms.pop(name, None)
+        self._check_alarm(name)
+        self.document.alarms.pop(name, None)
 
     def reply(self, kind: str, payload: object) -> None:
         """Answer the connection that sent this message; its request id is echoed."""
@@ -216,16 +221,16 @@ class Room:
         `match_id` is one of `new_id`, `started_at` is in seconds since the epoch. The match is
         found by its id, in its room's list and, its players' scores, on the leaderboard.
         """
-        self.matches.append(
-            MatchRow(
-                match_id=match_id,
-                started_at=started_at,
-                ended_at=self.now,
-                end_reason=end_reason,
-                settings=jsonio.encode(self.settings),
-                standings=tuple(standings),
-            )
+        match = MatchRow(
+            match_id=match_id,
+            started_at=started_at,
+            ended_at=self.now,
+            end_reason=end_reason,
+            settings=jsonio.encode(self.settings),
+            standings=tuple(standings),
         )
+        # Struct types are checked when they are read, so that a wrong one is named here, not there.
+        self.matches.append(msgspec.json.decode(jsonio.encode(match), type=MatchRow))
 
     def release(self, player: Player, code: Close = Close.NORMAL) -> None:
         """Let a player go for good: seat and name are free, the token opens nothing."""
@@ -245,7 +250,8 @@ class Room:
         """The room as each connected player may see it now; the shared part is encoded once."""
         view = frames.View(self.party.snapshot_type, self.party.view(self), seq=seq)
         own = self.party.own_view
-        return ToEach({one.player_id: view.frame(own(self, one)) for one in self.present})
+        frames_of = {one.player_id: view.frame(own(self, one)) for one in self.present}
+        return ToEach(frames_of, kept=seq is not UNSET)
 
     def view_for(self, player: Player) -> bytes:
         """The room as one player may see it now, as a direct answer."""
@@ -257,8 +263,14 @@ class Room:
         self.disconnect(player, code)
         self.connected -= {player.player_id}
         self.party.on_leave(self, player)
+        if self.closed:
+            return
         if host := self.roster.elect(self.connected):
             self.party.on_host(self, host)
+
+    def _check_alarm(self, name: str) -> None:
+        if attendance.is_reserved(name):
+            raise ValueError(f"The alarm {name!r} is the room's own: choose another name")
 
     def _next_seq(self) -> int:
         self.document.seq += 1

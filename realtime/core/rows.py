@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from contracts.http import Standing
 
@@ -67,13 +67,16 @@ class JournalRow(Struct, frozen=True):
     entry: bytes
 
 
+Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*\Z")]
+
+
 class MatchRow(Struct, frozen=True):
     """A finished match. It outlives its room."""
 
-    match_id: str
+    match_id: Word
     started_at: float  # seconds since the epoch
     ended_at: float
-    end_reason: str
+    end_reason: Word
     settings: bytes  # JSON
     standings: tuple[Standing, ...]
 

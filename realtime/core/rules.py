@@ -81,7 +81,7 @@ def presence(room: Room, ask: Presence) -> None:
     """Those who are away are noted by reconciling, which ends every turn."""
     host = room.roster.host
     if host in ask.left and host not in room.connected:
-        attendance.hosts_goodbye(room)
+        attendance.shorten_host_grace(room)
 
 
 def alarm(room: Room, ask: Alarm) -> None:
@@ -99,7 +99,8 @@ def alarm(room: Room, ask: Alarm) -> None:
 def set_back(room: Room, ask: SetBack) -> None:
     """An alarm whose handler failed is tried again later, or parked."""
     if due := room.alarms.get(ask.name):
-        room.alarms[ask.name] = due.set_back(room.now)
+        for_ever = attendance.is_reserved(ask.name)  # the room looks after itself
+        room.alarms[ask.name] = due.set_back(room.now, for_ever=for_ever)
 
 
 def retry_alarms(room: Room, ask: RetryAlarms) -> None:

@@ -18,7 +18,7 @@ from msgspec import UNSET, Struct, UnsetType
 from contracts import jsonio
 from contracts.errors import Code, RoomError
 from realtime.core import alarms, attendance, projection
-from realtime.core.commands import Alarm, Command, Register, SetBack
+from realtime.core.commands import Alarm, Command, Receive, Register, SetBack
 from realtime.core.document import Document, decoder_of, new_document
 from realtime.core.effects import Effect
 from realtime.core.party import Party
@@ -99,9 +99,14 @@ class Turns:
         """When the next alarm is due, in seconds since the epoch."""
         return self._outlook.next_at
 
+    @property
+    def connected(self) -> frozenset[str]:
+        """Who is connected, as far as the last turn knew."""
+        return self._connected
+
     def begin(self, now: float, connected: AbstractSet[str]) -> None:
         """Start a batch: its turns share one reading of the clock and of presence."""
-        self._now = now
+        self._now = round(now, 6)  # what the journal can hold
         if connected != self._connected:
             self._connected = frozenset(connected)
 
@@ -196,19 +201,19 @@ class Turns:
         before, self._connected = self._connected, room.connected
         if encoded == self._encoded and not room.matches:
             return
-        if self._surroundings.verify:
-            self._decode(encoded)
+        if self._surroundings.verify and jsonio.encode(self._decode(encoded)) != encoded:
+            raise TypeError("The state is another one when it is read back")
         self._live, self._encoded = room.document, encoded
         self._outlook, self._closed = alarms.outlook(room.alarms), room.closed
         self._matches += room.matches
-        entry = Entry(command, seed, UNSET if before is self._journalled else tuple(before))
+        entry = Entry(command, seed, UNSET if before is self._journalled else tuple(sorted(before)))
         self._journalled = room.connected
         self._journal.append(
             JournalRow(
                 version=self._base + len(self._journal) + 1,
                 at=self._now,
                 command=str(command.__struct_config__.tag),
-                actor=getattr(command, "player_id", ""),
+                actor=command.player_id if isinstance(command, Register | Receive) else "",
                 entry=jsonio.encode(entry),
             )
         )

@@ -10,7 +10,7 @@ from contracts import jsonio
 from contracts.errors import Code, RoomError
 from contracts.incidents import report
 from contracts.sockets import ErrorFrame
-from realtime.core.commands import Presence, Refresh
+from realtime.core.commands import Inspect, Presence, Refresh
 from realtime.core.effects import RefreshSoon, ToEach
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
@@ -34,6 +34,8 @@ class Actor:
         self._on_empty = on_empty
         self._memory = Memory(party, key, engine)
         self._mailbox: deque[Post] = deque()  # full: ROOM_BUSY
+        self._look: asyncio.Future[object] | None = None  # of the Inspect in the mailbox
+        self._lookers = 0  # who share it. As many as the mailbox has places; then ROOM_BUSY
         self._task: asyncio.Task[None] | None = None
         self._refresher = Refresher(engine.limits.refresh_interval_s, self._ask_refresh)
         self._alarm: asyncio.TimerHandle | None = None
@@ -54,6 +56,21 @@ class Actor:
             raise RoomError(Code.ROOM_BUSY)
         self._put(post)
 
+    def look(self) -> asyncio.Future[object]:
+        """The answer to an Inspect that has not begun; one that has may be older than the question.
+
+        All who come meanwhile share it, so nobody may cancel it. Raises ROOM_BUSY.
+        """
+        if self._look is None or self._look.done():
+            look: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+            look.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self.post(Post(Inspect(), look))
+            self._look, self._lookers = look, 0
+        if self._lookers >= self._engine.limits.mailbox_size:
+            raise RoomError(Code.ROOM_BUSY)
+        self._lookers += 1
+        return self._look
+
     def wake(self) -> None:
         """See to the alarms that are due."""
         self._woken = True
@@ -72,15 +89,20 @@ class Actor:
         self._cancel_alarm()
 
     async def close(self) -> None:
-        """Plan nothing more, and wait until the mailbox is empty. Cancelled: what runs is, too."""
+        """Plan nothing more, and wait until the mailbox is empty. Cancelled: what runs is, too, and
+        those who wait are told to come back."""
         self._refresher.cancel()
-        while task := self._task:
-            try:
+        try:
+            while task := self._task:
                 await asyncio.wait([task])
-            except asyncio.CancelledError:
-                task.cancel()
-                raise
-        self.rest()
+        except asyncio.CancelledError:
+            if self._task:
+                self._task.cancel()
+            self._turn_away([*self._mailbox])
+            self._mailbox.clear()
+            raise
+        finally:
+            self.rest()
 
     def _put(self, post: Post) -> None:
         self._mailbox.append(post)
@@ -96,16 +118,18 @@ class Actor:
                 await self._settle(self._next_batch())
         finally:
             self._task = None
-            self.used_at = self._engine.clock()
-            self._plan_alarm()
-            if self._memory.empty:
-                self._on_empty(self._key)
+        self.used_at = self._engine.clock()
+        self._plan_alarm()
+        if self._memory.empty:
+            self._on_empty(self._key)
 
     def _next_batch(self) -> list[Post]:
         """What waits, up to a bound. It may be empty: then alarms that are due take effect."""
         self._woken = False
         size = min(len(self._mailbox), self._engine.limits.batch_size)
         batch = [self._mailbox.popleft() for _ in range(size)]
+        if self._look and any(post.answer is self._look for post in batch):
+            self._look = None
         if self._presence_changed:
             batch.insert(0, Post(Presence(tuple(sorted(self._left)))))
             self._presence_changed = False
@@ -126,8 +150,11 @@ class Actor:
         except Busy as problem:
             self._complain(str(problem))
             answered = _all(batch, Turn(error=RoomError(Code.ROOM_BUSY)))
+        except asyncio.CancelledError:
+            self._turn_away(batch)
+            raise
         except Exception as bug:  # noqa: BLE001  whatever it is, it is this room's trouble alone
-            answered = _all(batch or [Post(Presence())], Turn(bug=bug))
+            answered = _all(batch, Turn(error=self._report(bug)))
         for post, turn in answered:
             self._release(post, turn)
 
@@ -147,6 +174,10 @@ class Actor:
                 self._grant(post, turn)
         except Exception as bug:  # noqa: BLE001  what is kept is kept, and the next is answered
             self._refuse(post, self._report(bug))
+
+    def _turn_away(self, posts: list[Post]) -> None:
+        for post in posts:
+            self._refuse(post, RoomError(Code.REALTIME_UNAVAILABLE))
 
     def _report(self, bug: Exception) -> RoomError:
         return report(bug, f"{self._key.party}/{self._key.room_id}")
@@ -184,7 +215,7 @@ class Actor:
             self._alarm_at = due
 
     def _ring(self) -> None:
-        """If the clock was set back it is too early; then the turn finds nothing, and we wait on."""
+        """Too early, if the clock was set back; then the turn finds nothing, and we wait on."""
         self._cancel_alarm()
         self.wake()
 

@@ -13,7 +13,7 @@ from realtime.engine.store import Busy, StorageUnavailable
 
 ROOMS_MAX = 256  # woken at one look; the others are a second later
 PAUSE_MAX_S = 64.0  # between two tries to wake a room that stays overdue
-PRUNED_MAX = 100  # rooms deleted at once; the others are an interval later
+STUCK_MAX = 10_000  # with more of them, rooms that come due later are seen when these are not
 
 
 class Stuck(NamedTuple):
@@ -44,14 +44,26 @@ class Clock:
             await asyncio.wait([self._task])
 
     async def tick(self) -> None:
-        """Wake the rooms that are due, and let go of those that expired."""
-        engine, now = self._engine, self._engine.clock()
-        async with asyncio.timeout(engine.limits.commit_deadline_s):
-            limit = ROOMS_MAX + len(self._stuck)  # those can't keep others from being seen
-            due = await engine.store.due(self._rooms.parties, now, limit)
-            if now >= self._prune_at:
-                await engine.store.prune(now, PRUNED_MAX)
-                self._prune_at = now + engine.limits.prune_interval_s
+        """Wake the rooms that are due, and then let go of those that expired."""
+        now = self._engine.clock()
+        limit = ROOMS_MAX + min(len(self._stuck), STUCK_MAX)  # they don't keep others from sight
+        async with self._deadline():
+            due = await self._engine.store.due(self._rooms.parties, now, limit)
+        self._wake_all(due, now)
+        if now >= self._prune_at:
+            await self._prune(now)
+
+    async def _prune(self, now: float) -> None:
+        """A failure is told, and tried again an interval later: it holds up no alarm."""
+        self._prune_at = now + self._engine.limits.prune_interval_s
+        async with self._deadline():
+            if await self._engine.store.prune(now):
+                self._prune_at = now  # there is more
+
+    def _deadline(self) -> asyncio.Timeout:
+        return asyncio.timeout(self._engine.limits.commit_deadline_s)
+
+    def _wake_all(self, due: list[RoomKey], now: float) -> None:
         stuck = {key: self._stuck[key] for key in due if key in self._stuck}
         for key in due:
             if key not in stuck or stuck[key].next_try <= now:

@@ -97,14 +97,16 @@ class Hub:
         """Make the connection one of the player's. Too many: its oldest is replaced."""
         if connection.closed:  # while its JOIN_ROOM was being committed, which took it for present
             if player_id not in self.present(connection.key):
-                self.on_absence(connection.key, player_id, True)
+                self.on_absence(connection.key, player_id, False)
             return
-        self._leave(connection)
+        former = self._leave(connection)
         connection.player_id, connection.username = player_id, username
         audience = self._rooms.setdefault(connection.key, Audience())
         connections = audience.players.setdefault(player_id, [])
         connections.append(connection)
         audience.present |= {player_id}
+        if former and former not in audience.present:  # it shows another player's token now
+            self.on_absence(connection.key, former, True)
         if len(connections) > SOCKETS_PER_PLAYER:
             self._close(connections[0], Close.REPLACED)
 
@@ -162,7 +164,7 @@ class Hub:
     def _to_each(self, key: RoomKey, effect: ToEach, origin: Connection | None) -> None:
         for player_id, frame in effect.frames.items():
             for connection in self._connections(key, player_id):
-                connection.wire.show(frame, replaces=True)
+                connection.wire.show(frame, replaces=not effect.kept)
 
     def _disconnect(self, key: RoomKey, effect: Disconnect, origin: Connection | None) -> None:
         for connection in self._connections(key, effect.player_id):

@@ -14,7 +14,7 @@ from realtime.core.surroundings import Surroundings
 from realtime.core.turns import Turn, Turns
 from realtime.engine.hub import Hub
 from realtime.engine.posts import Post
-from realtime.engine.store import Busy, Rejected, Store
+from realtime.engine.store import Busy, StorageUnavailable, Store
 from realtime.engine.uuids import uuid7
 
 RACES = 5  # commits lost to other writers before the room is called busy
@@ -74,7 +74,7 @@ class Memory:
 
         Raises StorageUnavailable when nobody can tell, and Busy when nothing was kept.
         """
-        failure: Rejected | None = None
+        failure: Exception | None = None
         for race in range(RACES):
             turns, believed = await self._recall(batch, guess=race == 0)
             turns.begin(self._engine.clock(), self._engine.hub.present(self._key))
@@ -83,7 +83,9 @@ class Memory:
             answered += [Answered(post, _run(turns, post)) for post in batch]
             try:
                 kept = await self._keep(turns, believed)
-            except Rejected as problem:
+            except (StorageUnavailable, Busy):
+                raise
+            except Exception as problem:
                 if failure or not rung:
                     raise
                 failure, kept = problem, False  # no alarm may make its room unusable
@@ -128,7 +130,7 @@ def _run(turns: Turns, post: Post) -> Turn:
 
 
 def _seed() -> int:
-    return getrandbits(53)
+    return getrandbits(64)
 
 
 def _founds(post: Post) -> bool:

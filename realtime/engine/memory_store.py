@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import struct
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 
 from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, RoomRow, SeatRow, Snapshot
-from realtime.engine.store import Rejected
+from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Rejected
 
 
 class MemoryStore:
@@ -42,6 +44,7 @@ class MemoryStore:
         kept = self.seats.get(key, {})
         seats = {player: seat for player, seat in kept.items() if player not in commit.changed}
         seats.update((seat.player_id, seat) for seat in commit.seats)
+        _check_values(commit)
         _check(commit.row, list(seats.values()))
         if commit.matches:
             _check_matches(commit.matches, self.matches)
@@ -58,14 +61,21 @@ class MemoryStore:
         overdue = sorted((at, key) for at, key in alarms if at is not None and at <= now)
         return [key for _, key in overdue[:limit]]
 
-    async def prune(self, now: float, limit: int) -> int:
+    async def prune(self, now: float) -> bool:
         """Forget rooms that expired, but not their matches."""
         ends = [(row.expires_at, key) for key, row in self.rows.items()]
-        expired = sorted((at, key) for at, key in ends if at is not None and at <= now)[:limit]
-        for _, key in expired:
+        expired = sorted((at, key) for at, key in ends if at is not None and at <= now)
+        entries = PRUNED_ENTRIES
+        for _, key in expired[:PRUNED_ROOMS]:
+            journal = self.journals[key]
+            forgotten = len(journal[:entries])
+            del journal[:forgotten]
+            entries -= forgotten
+            if not entries:
+                return True
             for kept in (self.snapshots, self.rows, self.journals, self.seats):
                 del kept[key]
-        return len(expired)
+        return len(expired) >= PRUNED_ROOMS
 
     async def check(self) -> dict[str, str]:
         """Always ready."""
@@ -74,6 +84,25 @@ class MemoryStore:
     def _version(self, key: RoomKey) -> int:
         snapshot = self.snapshots.get(key)
         return snapshot.version if snapshot else 0
+
+
+def _check_values(commit: Commit) -> None:
+    """The columns' types, as far as it is a party that fills them."""
+    try:
+        for at in _times(commit):
+            datetime.fromtimestamp(at, UTC)
+        for match in commit.matches:
+            for one in match.standings:
+                struct.pack("qq", one.rank, one.score)
+    except (struct.error, TypeError, ValueError, OverflowError) as problem:
+        raise Rejected("a value that no row can hold") from problem
+
+
+def _times(commit: Commit) -> Iterator[float]:
+    row = commit.row
+    yield from (at for at in (row.alarm_at, row.expires_at) if at is not None)
+    for match in commit.matches:
+        yield from (match.started_at, match.ended_at)
 
 
 def _check(row: RoomRow, seats: list[SeatRow]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from functools import cache
+from math import inf
+from time import monotonic
 from typing import TypeAlias, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -18,7 +20,7 @@ from realtime.engine.settling import (
     Ask,
     Confirm,
     Database,
-    Due,
+    DueRooms,
     Load,
     Migrations,
     NotMigrated,
@@ -26,9 +28,10 @@ from realtime.engine.settling import (
     Settling,
 )
 from realtime.engine.sqlite_database import SqliteDatabase
-from realtime.engine.store import StorageUnavailable
+from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, StorageUnavailable
 
 CHECK_LIMIT_S = 2.0
+CHECK_KEPT_S = 1.0  # how old an answer may be: whoever asks, and how often, commits go first
 
 _Rounds: TypeAlias = Rounds[Ask, Answer]
 
@@ -48,6 +51,8 @@ class OrmStore:
         max_waiting: int = COMMITS_WAITING,
     ) -> None:
         """With `claim`, which SQLite's store always has, no second one like it can start."""
+        self._checking: asyncio.Task[dict[str, str]] | None = None
+        self._check_again_at = inf
         params = connections[alias].get_connection_params()
         self.alone = connections[alias].vendor == "sqlite"
 
@@ -74,6 +79,8 @@ class OrmStore:
 
     async def close(self) -> None:
         await asyncio.gather(self._writes.close(), self._reads.close())
+        if self._checking:
+            await asyncio.wait([self._checking])
 
     async def load(self, key: RoomKey) -> Snapshot | None:
         return cast("Snapshot | None", await self._reads.call(Load(key)))
@@ -85,13 +92,27 @@ class OrmStore:
         return cast("bool", await self._writes.call(commit))
 
     async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
-        asked = Due(tuple(parties), now, limit)
+        asked = DueRooms(tuple(parties), now, limit)
         return cast("list[RoomKey]", await self._reads.call(asked))
 
-    async def prune(self, now: float, limit: int) -> int:
-        return cast("int", await self._writes.call(Prune(now, limit)))
+    async def prune(self, now: float) -> bool:
+        asked = Prune(now, PRUNED_ROOMS, PRUNED_ENTRIES)
+        return cast("bool", await self._writes.call(asked))
 
     async def check(self) -> dict[str, str]:
+        """One question for all who ask at a time, whose answer is good for CHECK_KEPT_S."""
+        if self._checking is None or monotonic() >= self._check_again_at:
+            self._check_again_at = inf
+            self._checking = asyncio.create_task(self._check())
+        return await asyncio.shield(self._checking)  # who goes away leaves the others their answer
+
+    async def _check(self) -> dict[str, str]:
+        try:
+            return await self._findings()
+        finally:
+            self._check_again_at = monotonic() + CHECK_KEPT_S
+
+    async def _findings(self) -> dict[str, str]:
         try:
             async with asyncio.timeout(CHECK_LIMIT_S):
                 missing = await self._missing_migrations(self._reads)

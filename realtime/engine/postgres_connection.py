@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
 
 from realtime.engine.settling import NotMigrated
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
@@ -28,9 +28,14 @@ _NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 2000,  # ms
 }
+# How long statements wait for a lock. A commit that waited behind a round that waited in vain has
+# to be answered within the deadline, so two such waits must fit in. And what follows a wait in vain
+# may be hundreds of statements, each of which may meet a lock: together they have little time left.
+_PATIENT_MS = 700
+_HURRIED_MS = 2
 _SESSION = {
     "statement_timeout": "2000",  # ms
-    "lock_timeout": "1000",  # ms
+    "lock_timeout": f"{_PATIENT_MS}",
     "idle_in_transaction_session_timeout": "2000",  # ms
     "default_transaction_isolation": r"read\ committed",
     # One plan per statement, by index only: it is made while the tables are empty, and has to be
@@ -64,14 +69,20 @@ class PostgresConnection:
         self._params = params | _NETWORK | {"options": options, "autocommit": True}
         self._connection: psycopg.Connection | None = None
         self._prepared: set[bytes] = set()
+        self._patient = True
 
-    def ask(self, name: bytes, sql: str, values: Sequence[bytes] = ()) -> list[list[bytes]]:
+    def ask(
+        self, name: bytes, sql: str, values: Sequence[bytes] = (), *, patient: bool = True
+    ) -> list[list[bytes]]:
         """Run a statement, and return its rows with their values in PostgreSQL's binary form.
 
+        Not `patient`, it hardly waits for locks.
         Raises Rejected, Busy (then nothing happened) or StorageUnavailable (perhaps it did).
         """
         server = self._ready().pgconn
         try:
+            if patient is not self._patient:
+                self._wait_for_locks(server, patient)
             if name not in self._prepared:
                 self._check(server.prepare(name, sql.encode()), ExecStatus.COMMAND_OK)
                 self._prepared.add(name)
@@ -95,6 +106,12 @@ class PostgresConnection:
             self._socket.close()
             self._connection = None
             self._prepared.clear()
+            self._patient = True
+
+    def _wait_for_locks(self, server: PGconn, patient: bool) -> None:
+        limit_ms = _PATIENT_MS if patient else _HURRIED_MS
+        self._check(server.exec_(b"SET lock_timeout = %d" % limit_ms), ExecStatus.COMMAND_OK)
+        self._patient = patient
 
     def _ready(self) -> psycopg.Connection:
         # A server that speaks without being asked is saying good-bye. Better to see it now than

@@ -30,12 +30,13 @@ class PostgresDatabase:
         self.interrupt = self._connection.interrupt
         self.close = self._connection.close
 
-    def keep(self, commits: Sequence[Commit]) -> list[bool]:
+    def keep(self, commits: Sequence[Commit], *, patient: bool = True) -> list[bool]:
         name, sql, values = b"keep", KEEP, keep_values(commits)
         if any(commit.matches for commit in commits):
             name, sql = b"keep with matches", KEEP_WITH_MATCHES
             values += match_values(commits)
-        kept = {uuid for (uuid,) in self._connection.ask(name, sql, values)}
+        rows = self._connection.ask(name, sql, values, patient=patient)
+        kept = {uuid for (uuid,) in rows}
         return [commit.uuid.bytes in kept for commit in commits]
 
     def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
@@ -53,9 +54,10 @@ class PostgresDatabase:
         rows = self._connection.ask(b"due", DUE, wanted)
         return [RoomKey(party.decode(), code.decode()) for party, code in rows]
 
-    def prune(self, now: float, limit: int) -> int:
-        ((count,),) = self._connection.ask(b"prune", PRUNE, [float8(now), int8(limit)])
-        return int.from_bytes(count, "big")
+    def prune(self, now: float, rooms: int, entries: int) -> bool:
+        slices = [float8(now), int8(rooms), int8(entries)]
+        ((more,),) = self._connection.ask(b"prune", PRUNE, slices)
+        return bool.from_bytes(more, "big")
 
     def migrations(self) -> set[Migration]:
         rows = self._connection.ask(b"migrations", MIGRATIONS)

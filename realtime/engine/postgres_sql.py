@@ -126,6 +126,7 @@ ORDER BY alarm_at LIMIT $3::bigint
 
 # A room that somebody writes right now is left for another time. So is one that was written since
 # this statement began, for which the version is asked again: its newest entries can't be seen here.
+# Entries are taken in the order of their versions, so that a room whose newest was taken is done.
 PRUNE = """
 WITH expired AS MATERIALIZED (
     SELECT room_id AS uuid, version AS seen FROM rooms
@@ -135,14 +136,27 @@ WITH expired AS MATERIALIZED (
     SELECT uuid FROM expired CROSS JOIN LATERAL (
         SELECT FROM rooms WHERE room_id = uuid AND version = seen FOR UPDATE SKIP LOCKED
     ) AS room
+), taken AS MATERIALIZED (
+    SELECT uuid, version, place FROM locked CROSS JOIN LATERAL (
+        SELECT version, ctid AS place FROM room_journal WHERE room_id = uuid ORDER BY version
+    ) AS entry
+    LIMIT $3::bigint
+), newest AS MATERIALIZED (
+    SELECT uuid AS room, max(version) AS version FROM taken GROUP BY uuid
+), done AS MATERIALIZED (
+    SELECT uuid FROM locked WHERE NOT EXISTS (
+        SELECT FROM room_journal WHERE room_id = uuid
+        AND version > coalesce((SELECT newest.version FROM newest WHERE room = uuid), 0)
+    )
 ), forgotten AS (
-    DELETE FROM room_journal USING locked WHERE room_id = uuid
+    DELETE FROM room_journal WHERE ctid = ANY (ARRAY(SELECT place FROM taken))
 ), vacated AS (
-    DELETE FROM room_seats USING locked WHERE room_id = uuid
+    DELETE FROM room_seats USING done WHERE room_id = uuid
 ), pruned AS (
-    DELETE FROM rooms USING locked WHERE room_id = uuid RETURNING 1
+    DELETE FROM rooms USING done WHERE room_id = uuid
 )
-SELECT count(*) FROM pruned
+SELECT (SELECT count(*) FROM taken) = $3::bigint
+    OR (SELECT count(*) FROM expired) = $2::bigint AND EXISTS (SELECT FROM locked)
 """
 
 MIGRATIONS = "SELECT app::text, name::text FROM django_migrations"

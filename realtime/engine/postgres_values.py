@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from realtime.core.rows import Commit
 from realtime.engine.postgres_arrays import bools, byteas, float8s, int8s, texts, utf8s, uuids
 
+_YEAR_10000 = 253_402_300_800  # PostgreSQL knows it, but who reads the row through Django does not
+
 
 def keep_values(commits: Sequence[Commit]) -> list[bytes]:
     """The parameters of KEEP."""
@@ -35,11 +37,11 @@ def _rooms(commits: Sequence[Commit]) -> list[bytes]:
         utf8s([row.settings for row in rows]),
         int8s([row.seq for row in rows]),
         byteas([row.state for row in rows]),
-        float8s([-1 if row.alarm_at is None else row.alarm_at for row in rows]),
+        _times([-1 if row.alarm_at is None else row.alarm_at for row in rows]),
         int8s([row.alarms_parked for row in rows]),
-        float8s([-1 if row.expires_at is None else row.expires_at for row in rows]),
-        float8s([commit.journal[0].at for commit in commits]),
-        float8s([commit.journal[-1].at for commit in commits]),
+        _times([-1 if row.expires_at is None else row.expires_at for row in rows]),
+        _times([commit.journal[0].at for commit in commits]),
+        _times([commit.journal[-1].at for commit in commits]),
     ]
 
 
@@ -48,7 +50,7 @@ def _journal(commits: Sequence[Commit]) -> list[bytes]:
     return [
         uuids([commit.uuid for commit in commits for _ in commit.journal]),
         int8s([turn.version for turn in turns]),
-        float8s([turn.at for turn in turns]),
+        _times([turn.at for turn in turns]),
         texts([turn.command for turn in turns]),
         texts([turn.actor for turn in turns]),
         utf8s([turn.entry for turn in turns]),
@@ -74,7 +76,7 @@ def _seats(commits: Sequence[Commit]) -> list[bytes]:
         texts([seat.token_hash or "" for seat in seats]),
         bools([seat.is_host for seat in seats]),
         int8s([-1 if seat.seat_index is None else seat.seat_index for seat in seats]),
-        float8s([seat.joined_at for seat in seats]),
+        _times([seat.joined_at for seat in seats]),
     ]
 
 
@@ -85,8 +87,8 @@ def _matches(commits: Sequence[Commit]) -> list[bytes]:
         texts([commit.key.party for commit, _ in finished]),
         texts([commit.key.room_id for commit, _ in finished]),
         texts([match.match_id for _, match in finished]),
-        float8s([match.started_at for _, match in finished]),
-        float8s([match.ended_at for _, match in finished]),
+        _times([match.started_at for _, match in finished]),
+        _times([match.ended_at for _, match in finished]),
         texts([match.end_reason for _, match in finished]),
         utf8s([match.settings for _, match in finished]),
     ]
@@ -111,3 +113,10 @@ def _standings(commits: Sequence[Commit]) -> list[bytes]:
         texts([standing.role for standing in standings]),
         int8s([standing.score for standing in standings]),
     ]
+
+
+def _times(values: Sequence[float]) -> bytes:
+    """Seconds since the epoch, or -1 for no time. Raises ValueError for what is no date."""
+    if not all(-1 <= at < _YEAR_10000 for at in values):
+        raise ValueError("a time out of range")
+    return float8s(values)

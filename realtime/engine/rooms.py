@@ -48,6 +48,12 @@ class Rooms:
         self._post(key, Post(command, answer, connection, request_id))
         return await answer
 
+    async def look(self, key: RoomKey) -> object:
+        """The room's summary, read once for all who wait for it. Raises RoomError."""
+        if self._closing:
+            raise RoomError(Code.REALTIME_UNAVAILABLE)
+        return await asyncio.shield(self._actor(key).look())
+
     def tell(
         self, connection: Connection, command: Command, request_id: str | UnsetType = UNSET
     ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
-from realtime.engine.store import StorageUnavailable
+from realtime.engine.store import Busy, Rejected, StorageUnavailable
 
 Migration: TypeAlias = tuple[str, str]  # app, name
 
@@ -28,7 +28,7 @@ class Migrations(NamedTuple):
     """Asks which migrations were applied: a set."""
 
 
-class Due(NamedTuple):
+class DueRooms(NamedTuple):
     """Asks which rooms' alarms have come: a list, the longest overdue first."""
 
     parties: tuple[str, ...]
@@ -37,16 +37,17 @@ class Due(NamedTuple):
 
 
 class Prune(NamedTuple):
-    """Deletes up to `limit` rooms that expired: how many they were."""
+    """Deletes rooms that expired, up to so many and so much: whether there may be more."""
 
     now: float
-    limit: int
+    rooms: int
+    entries: int
 
 
 Lookup: TypeAlias = Load | Confirm
-Single: TypeAlias = Migrations | Due | Prune  # too seldom to be done together
+Single: TypeAlias = Migrations | DueRooms | Prune  # too seldom to be done together
 Ask: TypeAlias = Lookup | Commit | Single
-Answer: TypeAlias = Snapshot | bool | set[Migration] | list[RoomKey] | int | None
+Answer: TypeAlias = Snapshot | bool | set[Migration] | list[RoomKey] | None
 
 
 class NotMigrated(StorageUnavailable):
@@ -61,10 +62,12 @@ class NotMigrated(StorageUnavailable):
 class Database(Protocol):
     """One connection, opened when needed and again after it broke. Used by one thread."""
 
-    def keep(self, commits: Sequence[Commit]) -> list[bool]:
+    def keep(self, commits: Sequence[Commit], *, patient: bool = True) -> list[bool]:
         """Keep them in one transaction; False for each that lost. No room may occur twice.
 
-        Raises Rejected, Busy (then nothing was kept) or StorageUnavailable (perhaps all was).
+        Not `patient`: this round has waited for a lock in vain, and must not wait like that again.
+        Raises Rejected, Busy (then nothing was kept) or StorageUnavailable (perhaps all was), or
+        whatever befell it before it asked: a value can't be written.
         """
 
     def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
@@ -73,8 +76,10 @@ class Database(Protocol):
     def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         """Rooms of these parties whose alarm has come, the longest overdue first."""
 
-    def prune(self, now: float, limit: int) -> int:
-        """Delete rooms that expired, with seats and journal, in one transaction. How many."""
+    def prune(self, now: float, rooms: int, entries: int) -> bool:
+        """Delete rooms that expired, in one transaction, the oldest first: so many at most, with so
+        many entries of their journals. A room goes with its last entry. Whether there may be more.
+        """
 
     def migrations(self) -> set[Migration]:
         """The migrations that were applied."""
@@ -123,7 +128,7 @@ class Settling:
     def _alone(self, item: Single) -> Answer | Exception:
         try:
             match item:
-                case Due():
+                case DueRooms():
                     return self._database.due(*item)
                 case Prune():
                     return self._database.prune(*item)
@@ -134,25 +139,43 @@ class Settling:
 
     def _keep(self, commits: list[Commit]) -> Sequence[bool | Exception]:
         """All in one transaction. If that is rolled back, each alone: only the guilty one fails."""
+        patient = True
         if len(commits) > 1 and len({commit.key for commit in commits}) == len(commits):
             try:
                 return self._database.keep(commits)
             except StorageUnavailable as problem:
                 return [problem] * len(commits)
+            except Busy:
+                patient = False
             except Exception:  # noqa: BLE001, S110  (said again to the one it is about)
                 pass
-        return list(self._each(commits))
+        return list(self._each(commits, patient=patient))
 
-    def _each(self, commits: list[Commit]) -> Iterator[bool | Exception]:
+    def _each(self, commits: list[Commit], *, patient: bool) -> Iterator[bool | Exception]:
+        """Each alone. Waits add up: nobody waits again for what kept another one waiting."""
         unavailable: StorageUnavailable | None = None
         for commit in commits:
-            try:
-                yield unavailable or self._database.keep([commit])[0]
-            except StorageUnavailable as problem:
-                unavailable = problem  # those who follow would only wait as long again
-                yield problem
-            except Exception as problem:  # noqa: BLE001  (its caller is told)
-                yield problem
+            answer = unavailable or self._one(commit, patient=patient)
+            if isinstance(answer, StorageUnavailable):
+                unavailable = answer
+            patient = patient and not isinstance(answer, Busy)
+            yield answer
+
+    def _one(self, commit: Commit, *, patient: bool) -> bool | Exception:
+        try:
+            return self._database.keep([commit], patient=patient)[0]
+        except (Rejected, Busy, StorageUnavailable) as problem:
+            return problem
+        except Exception as problem:  # noqa: BLE001  (its caller is told)
+            return _rejection(problem)
+
+
+def _rejection(problem: Exception) -> Rejected:
+    """What failed before the database was asked fails again: a party gave a value of a wrong type,
+    or out of range. What `problem` says is not repeated, it may quote that value."""
+    rejection = Rejected(f"a value that no row can hold ({type(problem).__name__})")
+    rejection.__cause__ = problem
+    return rejection
 
 
 def _answer(lookup: Lookup, room: Snapshot | None) -> Answer:

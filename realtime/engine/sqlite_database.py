@@ -22,8 +22,9 @@ _SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit is on the disk before it is acknowledged
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 1000",  # ms; others write seldom and briefly: the admin's sessions
+    "PRAGMA busy_timeout = 700",  # ms; others write seldom and briefly: the admin's sessions
 )
+_BUSY = "another process writes the database"
 _AUTOCOMMIT = {"isolation_level": None}  # transactions are begun and ended in words
 
 
@@ -36,7 +37,9 @@ class SqliteDatabase:
         self._claim = SqliteClaim(Path(params["database"]))
         self._connection: sqlite3.Connection | None = None
 
-    def keep(self, commits: Sequence[Commit]) -> list[bool]:
+    def keep(self, commits: Sequence[Commit], *, patient: bool = True) -> list[bool]:
+        if not patient:
+            raise Busy(_BUSY)  # there is but one lock, that of the file
         with self._transaction() as connection:
             kept = [_write_room(connection, commit) for commit in commits]
             winners = [commit for commit, won in zip(commits, kept, strict=True) if won]
@@ -62,12 +65,16 @@ class SqliteDatabase:
             rows = connection.execute(sql.DUE, (values.timestamp(now), wanted, limit))
             return [RoomKey(*row) for row in rows]
 
-    def prune(self, now: float, limit: int) -> int:
+    def prune(self, now: float, rooms: int, entries: int) -> bool:
         with self._transaction() as connection:
-            rooms = connection.execute(sql.EXPIRED, (values.timestamp(now), limit)).fetchall()
-            for delete in sql.PRUNE:
-                connection.executemany(delete, rooms)
-        return len(rooms)
+            expired = connection.execute(sql.EXPIRED, (values.timestamp(now), rooms)).fetchall()
+            for (room,) in expired:
+                entries -= connection.execute(sql.FORGET, (room, entries)).rowcount
+                if not entries:
+                    return True
+                for delete in sql.PRUNE:
+                    connection.execute(delete, (room,))
+        return len(expired) == rooms
 
     def migrations(self) -> set[Migration]:
         with self._ready() as connection:
@@ -114,10 +121,12 @@ class SqliteDatabase:
                     connection.execute("ROLLBACK")
 
     def _failed(self, problem: sqlite3.Error) -> Exception:
-        if isinstance(problem, sqlite3.IntegrityError):
+        if isinstance(problem, (sqlite3.IntegrityError, sqlite3.DataError)):
+            return Rejected(str(problem))
+        if str(problem).startswith("Error binding parameter"):  # a value of a type of ours
             return Rejected(str(problem))
         if getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            return Busy("another process writes the database")
+            return Busy(_BUSY)
         self._disconnect()
         if str(problem).startswith(("no such table", "no such column")):
             return NotMigrated()

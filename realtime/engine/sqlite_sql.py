@@ -40,8 +40,10 @@ DUE = """
     ORDER BY alarm_at LIMIT ?"""
 
 EXPIRED = "SELECT room_id FROM rooms WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
+FORGET = """
+    DELETE FROM room_journal WHERE rowid IN (
+        SELECT rowid FROM room_journal WHERE room_id = ? ORDER BY version LIMIT ?)"""
 PRUNE = (
-    "DELETE FROM room_journal WHERE room_id = ?",
     "DELETE FROM room_seats WHERE room_id = ?",
     "DELETE FROM rooms WHERE room_id = ?",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import index
 from typing import Any, TypeAlias
 
 from realtime.core.rows import Commit
@@ -81,7 +82,9 @@ def standings(commits: Sequence[Commit]) -> Iterator[Values]:
         for match in commit.matches:
             for place, one in enumerate(match.standings, start=1):
                 where = (match.match_id, commit.key.party, place)
-                yield *where, one.rank, one.player_id, one.username, one.role, one.score
+                # SQLite would keep a fraction, where PostgreSQL has only whole numbers.
+                rank, score = index(one.rank), index(one.score)
+                yield *where, rank, one.player_id, one.username, one.role, score
 
 
 @lru_cache(256)

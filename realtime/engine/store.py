@@ -7,13 +7,18 @@ from typing import Protocol
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 
+# What one prune deletes at most. Commits wait for it on SQLite, and on PostgreSQL a statement has
+# little time; a room's journal can be longer than both bear.
+PRUNED_ROOMS = 100
+PRUNED_ENTRIES = 10_000  # of their journals
+
 
 class StorageUnavailable(Exception):
     """Storage could not be asked, or did not say how a commit ended: the outcome is unknown."""
 
 
 class Rejected(Exception):
-    """A constraint refused this commit for good; nothing of it was kept."""
+    """Refused for good, by a constraint or because no row can hold a value; nothing was kept."""
 
 
 class Busy(Exception):
@@ -45,16 +50,19 @@ class Store(Protocol):
         """Keep the batch. False when another writer was first: then nothing was kept.
 
         A definite rollback that may not be this room's fault (a neighbour's constraint in the same
-        round, a deadlock) is tried once more alone. Raises Rejected, Busy or StorageUnavailable.
+        round, a lock) is tried once more alone; for locks a round waits but once. Raises Rejected,
+        Busy or StorageUnavailable.
         """
 
     async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         """Rooms of these parties whose `alarm_at` has come, the longest overdue first."""
 
-    async def prune(self, now: float, limit: int) -> int:
-        """Delete up to `limit` rooms that expired, with seats and journal. Returns how many.
+    async def prune(self, now: float) -> bool:
+        """Delete a slice of what expired: rooms with seats and journal, the oldest first.
 
-        Finished matches stay.
+        A journal too long for one slice loses its oldest entries; its room stays, closed as it is,
+        until the last of them goes. Finished matches stay. Returns whether there may be more to do
+        now: the slice was full.
         """
 
     async def check(self) -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from contracts import jsonio
 from contracts.errors import Code, RoomError, bad_request
 from contracts.leet99 import (
     AddBots,
@@ -17,7 +16,6 @@ from contracts.leet99 import (
     Leet99Settings,
     MatchView,
     MeView,
-    NewSettings,
     Phase,
     PlayerView,
     SendChat,
@@ -28,7 +26,7 @@ from contracts.limits import BOTS_MAX
 from contracts.sockets import Close
 from contracts.texts import spoken
 from realtime.core.instants import iso
-from realtime.core.messages import message, read_payload
+from realtime.core.messages import message
 from realtime.core.party import Party
 from realtime.core.room import Room
 from realtime.core.roster import Player
@@ -108,14 +106,17 @@ class Leet99(Party):
     @message("UPDATE_SETTINGS", UpdateSettings)
     def update_settings(self, room: Room, player: Player, wish: UpdateSettings) -> None:
         """Change some settings; the others stay."""
-        _check_host(room, player, Phase.LOBBY, "changes the settings, before the match")
-        room.settings = _patched(room, wish)
+        _check_host(room, player, Phase.LOBBY)
+        settings, players = wish.patch.of(room.settings), room.roster.count("player")
+        if settings.player_cap < players:
+            raise bad_request("payload.patch.playerCap", f"{players} players are in the room")
+        room.settings = settings
         room.broadcast("SETTINGS_UPDATE", {"settings": room.settings})
 
     @message("ADD_BOTS", AddBots)
     def add_bots(self, room: Room, player: Player, wish: AddBots) -> None:
         """Seat bots. They take part in the match, and no place of a player."""
-        _check_host(room, player, Phase.LOBBY, "adds bots, before the match")
+        _check_host(room, player, Phase.LOBBY)
         if room.roster.count("bot") + wish.count > BOTS_MAX:
             raise bad_request("payload.count", f"A room holds {BOTS_MAX} bots at most")
         for _ in range(wish.count):
@@ -124,7 +125,7 @@ class Leet99(Party):
     @message("START_MATCH")
     def start(self, room: Room, player: Player) -> None:
         """Close the room to new players and begin."""
-        _check_host(room, player, Phase.LOBBY, "starts the match, once")
+        _check_host(room, player, Phase.LOBBY)
         participants = [one for one in room.players if one.role != "spectator"]
         if len(participants) < PARTICIPANTS_MIN:
             raise RoomError(Code.BAD_REQUEST, f"A match takes {PARTICIPANTS_MIN} participants")
@@ -137,7 +138,7 @@ class Leet99(Party):
     @message("RETURN_TO_LOBBY")
     def return_to_lobby(self, room: Room, player: Player) -> None:
         """Clear the match for the next one. The chat stays; who left the match is forgotten."""
-        _check_host(room, player, Phase.ENDED, "goes back, after the match")
+        _check_host(room, player, Phase.ENDED)
         room.state.match = None
         room.state.talk.log = []
         room.phase = Phase.LOBBY
@@ -147,7 +148,7 @@ class Leet99(Party):
     @message("KICK", Kick)
     def kick(self, room: Room, player: Player, whom: Kick) -> None:
         """Send somebody away, who may not come back."""
-        _check_host(room, player, room.phase, "removes players")
+        _check_host(room, player)
         target = room.player(whom.player_id)
         if target is None:
             raise RoomError(Code.PLAYER_NOT_FOUND)
@@ -219,22 +220,13 @@ class Leet99(Party):
         room.broadcast("MATCH_PHASE_UPDATE", update)
 
 
-def _check_host(room: Room, player: Player, phase: str, deed: str) -> None:
-    """Raise FORBIDDEN unless this is the host, in this phase."""
-    if not room.is_host(player) or room.phase != phase:
-        raise RoomError(Code.FORBIDDEN, f"Only the host {deed}")
-
-
-def _patched(room: Room, wish: UpdateSettings) -> Leet99Settings:
-    """The settings with these changed. Raises BAD_REQUEST naming the bad one."""
-    kind = "UPDATE_SETTINGS"
-    current = jsonio.decode(jsonio.encode(room.settings), dict[str, object])
-    settings = read_payload(kind, NewSettings, jsonio.raw({"patch": {**current, **wish.patch}}))
-    players = room.roster.count("player")
-    if settings.patch.player_cap < players:
-        headline, problem = f"Invalid {kind} payload", f"{players} players are in the room"
-        raise bad_request("payload.patch.playerCap", problem, headline=headline)
-    return settings.patch
+def _check_host(room: Room, player: Player, phase: Phase | None = None) -> None:
+    """Raise FORBIDDEN unless this is the host and, where it matters, this phase."""
+    if not room.is_host(player):
+        raise RoomError(Code.FORBIDDEN, "Only the host may do that")
+    if phase and room.phase != phase:
+        when = "before the match starts" if phase is Phase.LOBBY else "when the match has ended"
+        raise RoomError(Code.FORBIDDEN, f"That can be done {when}")
 
 
 def _next_bot_name(room: Room) -> str:

@@ -121,6 +121,10 @@ class Total(msgspec.Struct):
     total: int
 
 
+class Heard(msgspec.Struct):
+    by: set[str] = set()
+
+
 def unclosed(self, room, player): ...
 def with_payload(self, room, player, nothing): ...
 async def waits(self, room, player): ...
@@ -190,7 +194,7 @@ def test_a_party_that_can_not_be_loaded(paths):
     assert said(refusal.value), str(refusal.value)
 
 
-@pytest.mark.parametrize("members", [{"slug": "Clicker!"}, {"State": Total}])
+@pytest.mark.parametrize("members", [{"slug": "Clicker!"}, {"State": Total}, {"State": Heard}])
 def test_a_party_without_what_it_needs(monkeypatch, members):
     monkeypatch.setattr(GUIDE, "Clicker", type("Clicker", (GUIDE.Clicker,), members))
     with pytest.raises(UnusableParty) as refusal:
@@ -298,7 +302,36 @@ def test_an_alarm_that_fails_again_and_again_is_parked():
     room = opened(clicker(click=handler(lambda room: room.alarm("ring", 1))))
     room.receive("alice", "CLICK")
     room.advance(1 + sum(RETRIES_S[:-1]))
-    assert room.commits[-1].row.alarms_parked == 0
+    assert room.parked == 0
     room.advance(RETRIES_S[-1])
-    assert room.commits[-1].row.alarms_parked == 1
+    assert room.parked == 1
     assert room.receive("alice", "LEAVE_ROOM").ok
+
+
+@pytest.mark.parametrize(
+    ("after_s", "taken"), [(0, True), (10 * 365 * 86400, True), (-1, False), (1e9, False)]
+)
+def test_an_alarm_is_due_in_0_seconds_to_ten_years(after_s, taken):
+    room = opened(clicker(click=handler(lambda room: room.alarm("ring", after_s))))
+    assert room.receive("alice", "CLICK").ok == taken
+    assert room.due_in("ring") == (after_s if taken else None)
+
+
+def test_on_register_is_called_for_bots_too():
+    def add(room):
+        room.add_bot("Bot")
+
+    def on_register(self, room, player):
+        room.broadcast("CAME", {"role": player.role})
+
+    room = opened(clicker(on_register=on_register, click=handler(add)))
+    assert room.receive("alice", "CLICK").ok
+    assert room.broadcasts == [("CAME", {"role": "bot"})]
+
+
+def test_a_bot_is_named_like_a_player():
+    def add(room):
+        room.add_bot("")
+
+    room = opened(clicker(click=handler(add)))
+    assert room.receive("alice", "CLICK").code == Code.BAD_REQUEST

@@ -56,6 +56,11 @@ class Admin:
         path = f"/admin/realtime/{model}/"
         return self.post(path, action=action, _selected_action=row)
 
+    def history(self, row: str) -> list[str]:
+        """What administrators asked of a room, as its History page lists it."""
+        page = self.get(f"/admin/realtime/room/{row}/history/")
+        return re.findall(r"<td>root_.*?</td>\s*<td>(.*?)</td>", page)
+
 
 def test_a_room_is_closed_and_everybody_sent_away(site, admin):
     host = site.room("alice")
@@ -70,7 +75,9 @@ def test_a_room_is_closed_and_everybody_sent_away(site, admin):
         socket.send("JOIN_ROOM", {"playerToken": host["playerToken"]})
         assert socket.closed() == 4004
     said = admin.command("room", "close_rooms", row)
-    assert f"/{room_id}: Room not found" in said
+    assert f"/{room_id}: Room not found: it is closed already" in said
+    asked = ["Close: Room not found: it is closed already", "Close: done"]
+    assert sorted(admin.history(row)) == asked
 
 
 def test_a_member_is_removed_and_may_not_come_back(site, admin):
@@ -83,6 +90,9 @@ def test_a_member_is_removed_and_may_not_come_back(site, admin):
         assert socket.closed() == 4010
     assert refusal(site.join(room_id, "bob", key="k" * 22)) == (403, "FORBIDDEN")
     assert site.join(room_id, "bob").status_code == 200
+    asked = f"Remove bob ({bob['playerId']}): done"
+    assert admin.history(str(site.kept(room_id).uuid)) == [asked]
+    assert bob["playerToken"] not in asked
 
 
 def test_parked_alarms_get_another_try(site, admin):

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket as sockets
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from config import env
 from tests.e2e.conftest import places
-from tests.support.servers import server
+from tests.support.servers import server, until
 from tests.support.site import Site, player
 
 JOIN_TIMEOUT_S = 2.0
 FRAME_MAX_BYTES = 64 * 1024
 STOPPED_WITHIN_S = 15.0
+STRANGERS = 100
+STRANGERS_OF_ONE_ADDRESS = 20
 DAPHNE = ("-m", "daphne", "-b", "127.0.0.1", "-p")
 numbers = itertools.count(1)
 
@@ -28,7 +32,11 @@ def house(request, any_migrated, tmp_path_factory):
     """A realtime service alone, on each server."""
     folder = tmp_path_factory.mktemp(request.param)
     with any_migrated.copy(folder) as database:
-        environ = {**database.environ, **places(), "JOIN_TIMEOUT_S": str(JOIN_TIMEOUT_S)}
+        limits = {
+            "JOIN_TIMEOUT_S": str(JOIN_TIMEOUT_S),
+            "UNAUTHENTICATED_SOCKETS": str(STRANGERS),
+        }
+        environ = {**database.environ, **places(), **limits}
         realtime = server("realtime", environ, folder)
         if request.param == "daphne":
             realtime = realtime.that_runs(*DAPHNE, str(realtime.port), "config.asgi:application")
@@ -157,6 +165,25 @@ def test_a_query_is_accepted_and_not_logged(house, room):
         assert socket.join(room[1])
 
 
+def test_one_address_can_not_take_the_places_of_all_strangers(house, room):
+    """The handshake says 503; Daphne can only say 403."""
+    status = 403 if "daphne" in house.realtime.arguments else 503
+    with ExitStack() as crowd:
+        strangers = [
+            crowd.enter_context(house.socket(room[0])) for _ in range(STRANGERS_OF_ONE_ADDRESS)
+        ]
+        with pytest.raises(InvalidStatus) as refused:
+            house.socket(room[0], additional_headers={"X-Forwarded-For": "203.0.113.7"})
+        assert refused.value.response.status_code == status
+        place = (house.realtime.host, house.realtime.port)
+        elsewhere = sockets.create_connection(place, source_address=("127.0.0.2", 0))
+        with house.socket(room[0], sock=elsewhere) as socket:
+            assert socket.join(room[1])
+        assert strangers[0].join(room[1])
+        with house.socket(room[0]) as socket:
+            assert socket.join(room[1])
+
+
 # -- what players see ----------------------------------------------------------------------------
 
 
@@ -235,6 +262,39 @@ def test_who_leaves_is_gone_and_the_name_is_free(house, room, alice):
         socket.send("JOIN_ROOM", {"playerToken": bob["playerToken"]})
         assert socket.closed() == 4001
     assert house.register(room_id, player("BOB")).status_code == 200
+
+
+def hang_up(socket):
+    """As a page does that is closed."""
+    socket._socket.close(1001)
+
+
+def break_off(socket):
+    """A reset, and no close frame: as when a network is lost, or a proxy is restarted."""
+    tcp = socket._socket.socket
+    tcp.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+    tcp.shutdown(sockets.SHUT_RD)  # this wakes its reader, who closes
+
+
+@pytest.mark.parametrize(("ends", "says_goodbye"), [(hang_up, True), (break_off, False)])
+def test_only_who_hangs_up_has_left(house, room, alice, ends, says_goodbye):
+    kept = house.kept(room[0])
+    (alice_id,) = kept.players
+    ends(alice)
+    until(lambda: noted(kept, "presence"))
+    left = [alice_id] if says_goodbye else []
+    assert [presence["left"] for presence in noted(kept, "presence")] == [left]
+
+
+def noted(kept, command):
+    """The commands of this name in the journal."""
+    rows = kept.database.rows(
+        "SELECT j.entry FROM room_journal j JOIN rooms USING (room_id)"
+        " WHERE code = ? AND j.command = ? ORDER BY j.version",
+        kept.room_id,
+        command,
+    )
+    return [json.loads(entry)["command"] for (entry,) in rows]
 
 
 # -- frames that should not be -------------------------------------------------------------------

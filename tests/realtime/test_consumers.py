@@ -12,7 +12,9 @@ import msgspec
 import pytest
 from django.conf import settings
 
-from realtime import consumers
+from config import env
+from realtime import asgi, consumers
+from realtime.consumers import frame_limits, said_goodbye
 from realtime.core.messages import message
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
@@ -21,6 +23,10 @@ from realtime.runtime import Runtime
 from tests.support.engine import register, settled, until
 
 KEY = RoomKey("fragile", "K7PQ2M")
+
+
+class Words(msgspec.Struct, frozen=True):
+    text: str
 
 
 class FragileParty(Party):
@@ -41,6 +47,10 @@ class FragileParty(Party):
     def knock(self, room, player) -> None:
         room.broadcast("knocked", {})
 
+    @message("speak", Words)
+    def speak(self, room, player, words) -> None:
+        room.broadcast("spoken", words)
+
 
 class Clock:
     """What sockets take for the time. It stands still until a test moves it."""
@@ -54,13 +64,13 @@ class Clock:
 class Server:
     """An ASGI server with one socket."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, address: str = "") -> None:
         self.runtime = runtime
         self.sent: list[dict[str, Any]] = []
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.accepts = True
         route = {"kwargs": {"party": KEY.party, "room_id": KEY.room_id}}
-        scope = {"type": "websocket", "url_route": route}
+        scope = {"type": "websocket", "url_route": route, "address": address}
         self.task = asyncio.ensure_future(
             consumers.RoomConsumer.as_asgi()(scope, self._events.get, self.send)
         )
@@ -127,6 +137,7 @@ def story(monkeypatch):
                 return runtime
 
             monkeypatch.setattr(consumers, "runtime", current)
+            monkeypatch.setattr(asgi, "runtime", current)
             await coroutine(runtime)
 
         asyncio.run(main())
@@ -204,7 +215,188 @@ def test_a_stranger_is_one_until_it_has_entered(story):
     story(enters)
 
 
+# -- how a socket ends ---------------------------------------------------------------------------
+
+# As recorded (two as their source says): uvicorn 0.54 (websockets-sansio) adds a reason to what a
+# close frame said, and to what it found wrong; Daphne 4.2 says None for a close without a code.
+GOODBYES = {
+    "uvicorn, 1000": {"code": 1000, "reason": ""},
+    "uvicorn, 1000 with a reason": {"code": 1000, "reason": "bye"},
+    "uvicorn, a tab is closed": {"code": 1001, "reason": ""},
+    "uvicorn, no code": {"code": 1005, "reason": ""},
+    "uvicorn, a page's own code": {"code": 4000, "reason": ""},
+    "daphne, 1000": {"code": 1000},
+    "daphne, a tab is closed": {"code": 1001},
+    "daphne, no code": {"code": None},
+    "daphne, a page's own code": {"code": 3000},
+}
+BREAKS = {
+    "uvicorn, reset or FIN or keepalive": {"code": 1005},
+    "uvicorn, before it was open (source)": {"code": 1006},
+    "uvicorn, it stops (source)": {"code": 1012},
+    "uvicorn, unmasked frame": {"code": 1002, "reason": "incorrect masking"},
+    "uvicorn, bad UTF-8": {"code": 1007, "reason": ""},
+    "uvicorn, frame too large": {"code": 1009, "reason": "frame with 70000 bytes exceeds limit"},
+    "daphne, reset or FIN": {"code": 1006},
+    "a server that says nothing": {},
+}
+
+
+@pytest.mark.parametrize("event", GOODBYES.values(), ids=GOODBYES)
+def test_a_close_frame_of_a_page_or_browser_is_a_goodbye(event):
+    assert said_goodbye({"type": "websocket.disconnect", **event})
+
+
+@pytest.mark.parametrize("event", BREAKS.values(), ids=BREAKS)
+def test_a_connection_that_broke_is_none(event):
+    assert not said_goodbye({"type": "websocket.disconnect", **event})
+
+
+@pytest.fixture
+def absences(story):
+    """What the room is told of alice's going, each time: whether she has said goodbye."""
+
+    def told(*events, server_type=Server):
+        heard: list[bool] = []
+
+        async def ending(runtime):
+            server = server_type(runtime)
+            server.says("JOIN_ROOM", playerToken="t_alice")
+            await server.idle()
+            runtime.hub.on_absence = lambda key, player_id, by_peer: heard.append(by_peer)
+            for kind, event in events:
+                server.happens(kind, **event)
+            await settled()
+            server.task.cancel()
+            await asyncio.wait([server.task])
+
+        story(ending)
+        return heard
+
+    return told
+
+
+def test_the_room_is_told_which_it_was(absences):
+    assert absences(("websocket.disconnect", {"code": 1001, "reason": ""})) == [True]
+    assert absences(("websocket.disconnect", {"code": 1005})) == [False]
+
+
+def test_a_task_that_is_cancelled_says_no_goodbye(absences):
+    assert absences() == [False]
+
+
+def test_a_socket_that_we_close_says_no_goodbye_whatever_its_server_reports(absences):
+    class Uvicorn(Server):
+        """It reports a close of ours as soon as it has sent it, just like one of the peer's."""
+
+        async def send(self, event):
+            await super().send(event)
+            if event["type"] == "websocket.close":
+                self.happens("websocket.disconnect", code=1000, reason="")
+
+    assert absences(("websocket.receive", {"bytes": b""}), server_type=Uvicorn) == [False]
+
+
+# -- strangers -----------------------------------------------------------------------------------
+
+
+async def gone(crowd: list[Server]) -> None:
+    for server in crowd:
+        server.happens("websocket.disconnect")
+    await asyncio.gather(*(server.task for server in crowd))
+
+
+def test_an_address_has_a_tenth_of_all_places(story):
+    async def crowd(runtime):
+        crowd = [Server(runtime, "203.0.113.7") for _ in range(29)]
+        await settled()
+        assert not asgi.crowded(runtime, "203.0.113.7")
+        crowd.append(Server(runtime, "203.0.113.7"))
+        await settled()
+        assert asgi.crowded(runtime, "203.0.113.7")
+        assert not asgi.crowded(runtime, "203.0.113.8")
+        crowd[0].says("JOIN_ROOM", playerToken="t_alice")
+        await crowd[0].idle()
+        assert not asgi.crowded(runtime, "203.0.113.7")
+        await gone(crowd)
+
+    story(crowd, unauthenticated_sockets=300)
+
+
+@pytest.mark.parametrize(("places", "share"), [(1000, 100), (300, 30), (100, 20), (5, 5)])
+def test_it_is_twenty_at_least_and_never_more_than_there_are(story, places, share):
+    async def crowd(runtime):
+        crowd = []
+        while not asgi.crowded(runtime, "203.0.113.7"):
+            crowd.append(Server(runtime, "203.0.113.7"))
+            await asyncio.sleep(0)
+        assert len(crowd) == share
+        await gone(crowd)
+
+    story(crowd, unauthenticated_sockets=places)
+
+
+def test_without_limits_an_address_may_have_all_places(story):
+    async def crowd(runtime):
+        crowd = [Server(runtime, "203.0.113.7") for _ in range(59)]
+        await settled()
+        assert not asgi.crowded(runtime, "203.0.113.7")
+        crowd.append(Server(runtime, "203.0.113.7"))
+        await settled()
+        assert asgi.crowded(runtime, "203.0.113.7")
+        await gone(crowd)
+
+    story(crowd, unauthenticated_sockets=60, rate_limits=False)
+
+
+async def knock(forwarded: bytes) -> dict[str, Any]:
+    """What a handshake that came through a proxy is answered first."""
+    answers: list[dict[str, Any]] = []
+    events = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}])
+
+    async def receive():
+        return next(events)
+
+    async def send(event):
+        answers.append(event)
+
+    scope = {
+        "type": "websocket",
+        "path": f"/parties/{KEY.party}/{KEY.room_id}",
+        "headers": [(b"x-forwarded-for", forwarded)],
+        "client": ["10.0.0.1", 4711],
+        "extensions": {"websocket.http.response": {}},
+    }
+    await asgi.sockets(scope, receive, send)
+    return answers[0]
+
+
+def test_behind_a_proxy_the_address_is_the_one_that_it_names(story):
+    async def crowd(runtime):
+        crowd = [Server(runtime, "203.0.113.7") for _ in range(20)]
+        await settled()
+        assert (await knock(b"203.0.113.8"))["type"] == "websocket.accept"
+        for forwarded in (b"203.0.113.7", b"203.0.113.8, 203.0.113.7"):
+            assert (await knock(forwarded))["status"] == 503
+        await gone(crowd)
+
+    story(crowd, unauthenticated_sockets=100, trusted_proxies=1)
+
+
+def test_a_header_that_comes_twice_goes_on_where_it_was():
+    forwarded = [(b"x-forwarded-for", hops) for hops in (b"a, b", b"c")]
+    scope = {"headers": [forwarded[0], (b"host", b"h"), forwarded[1]]}
+    assert asgi.headers_of(scope) == {b"x-forwarded-for": "a, b,c", b"host": "h"}
+
+
 # -- too many frames -----------------------------------------------------------------------------
+
+
+def test_the_limits_are_settings():
+    assert frame_limits(env.load({})) == (20, 40, 500)
+    numbers = {"SOCKET_FRAMES_PER_S": "1", "SOCKET_FRAMES_BURST": "3"}
+    assert frame_limits(env.load(numbers)) == (1, 3, 500)
+    assert frame_limits(env.load({"RATE_LIMITS": "off"})) is None
 
 
 def test_more_frames_than_allowed_are_refused_with_the_wait_and_not_obeyed(story, clock):
@@ -350,6 +542,32 @@ def test_without_limits_only_bad_frames_close(story, clock):
         assert server.refusals["BAD_REQUEST"] == 10
 
     story(busy, rate_limits=False)
+
+
+def test_bad_payloads_count_as_bad_frames(story, clock):
+    async def told(runtime):
+        alice = await entered(runtime, clock)
+        for _ in range(10):
+            alice.says("speak", text=5)
+            clock.now += 1
+            await alice.idle()
+        assert alice.refusals == {"BAD_REQUEST": 10}
+        assert alice.codes == [1008]
+
+    story(told)
+
+
+def test_what_a_model_does_not_know_is_not_kept(story, clock):
+    async def told(runtime):
+        alice = await entered(runtime, clock)
+        alice.says("speak", text="hello", playerToken="pt_secret", junk="x" * 1000)
+        await alice.idle()
+        (entry,) = [row.entry for row in runtime.store.journals[KEY] if row.command == "receive"]
+        assert b"hello" in entry
+        assert b"pt_secret" not in entry
+        assert b"junk" not in entry
+
+    story(told)
 
 
 def test_a_bad_frame_is_forgiven_after_a_minute(story, clock):

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
-from config import env
 from contracts.errors import Code, RoomError
-from realtime.flood import FloodGuard, Strikes, TokenBucket
+from realtime.flood import FloodGuard, FrameLimits, Strikes, TokenBucket
 
-DEFAULTS = env.load({})
+LIMITS = FrameLimits(per_s=20, burst=40, any_per_s=500)
 START = 1000.0
 
 
 class Socket:
     """A guard, and a client that sends frames past it."""
 
-    def __init__(self, settings: env.Environment = DEFAULTS) -> None:
-        self.guard = FloodGuard(settings)
+    def __init__(self, limits: FrameLimits | None = LIMITS) -> None:
+        self.guard = FloodGuard(limits)
         self.now = START
 
     def refused(self) -> float | None:
@@ -81,11 +78,6 @@ def test_strikes_count_in_the_last_minute():
 
 
 # -- the guard -----------------------------------------------------------------------------------
-
-
-def test_the_defaults():
-    assert (DEFAULTS.socket_frames_per_s, DEFAULTS.socket_frames_burst) == (20, 40)
-    assert DEFAULTS.socket_frames_any_per_s == 500
 
 
 def test_ordinary_frames_have_a_burst_and_then_their_rate(socket):
@@ -157,20 +149,15 @@ def test_a_party_may_allow_no_volatile_frames_but_a_first(socket):
     assert [socket.guard.relays(0, socket.now + step) for step in range(3)] == [True, False, False]
 
 
-def test_the_numbers_are_settings():
-    numbers = {
-        "socket_frames_per_s": 1,
-        "socket_frames_burst": 3,
-        "socket_frames_any_per_s": 5,
-    }
-    socket = Socket(dataclasses.replace(DEFAULTS, **numbers))
+def test_each_number_counts():
+    socket = Socket(FrameLimits(per_s=1, burst=3, any_per_s=5))
     assert socket.admitted(10) == 3
     assert socket.refused() == 1
     assert [socket.guard.hears(START) for _ in range(6)] == [True] * 5 + [False]
 
 
 def test_without_limits_only_bad_frames_count():
-    socket = Socket(dataclasses.replace(DEFAULTS, rate_limits=False))
+    socket = Socket(limits=None)
     assert socket.admitted(1000) == 1000
     assert all(socket.guard.hears(START) for _ in range(1000))
     assert all(socket.guard.relays(1, START) for _ in range(1000))

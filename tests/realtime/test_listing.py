@@ -337,6 +337,19 @@ def broken() -> None:
     raise LookupError
 
 
+def test_what_went_wrong_is_told_without_the_values_it_quotes(postgresql):
+    def stumble() -> None:
+        quoting = "RAISE 'no such thing' USING DETAIL = 'Failing row contains (alice).'"
+        with connections[ALIAS].cursor() as cursor:
+            cursor.execute(f"DO $$ BEGIN {quoting}; END $$")
+
+    async def story(listing, store):
+        with pytest.raises(StorageUnavailable, match=r"^no such thing$"):
+            await listing._reads.ask(stumble)
+
+    beside(postgresql, story)
+
+
 def test_equal_questions_that_wait_together_are_asked_once(database):
     asked = []
 

@@ -45,6 +45,7 @@ class Game(Party):
             MODULE + "    class State(Struct):\n        total: int",
             "can't make an empty room: give every field of State and Settings a default",
         ),
+        (MODULE + "    class State(Struct):\n        a: dict[str, set[int]] = {}", "keep a set"),
         (MODULE + "    class Settings(Struct):\n        total: int", "give every field"),
     ],
 )

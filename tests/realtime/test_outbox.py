@@ -3,7 +3,7 @@
 import asyncio
 
 from contracts.sockets import Close
-from realtime.outbox import Outbox
+from realtime.outbox import Outbox, View
 from tests.support.engine import settled
 
 
@@ -120,5 +120,52 @@ def test_a_socket_that_is_gone_costs_nothing_more():
         await settled()
         assert peer.got == []
         assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(story())
+
+
+def test_a_view_with_a_place_of_its_own_is_never_replaced():
+    """What leaves before and after it may depend on it."""
+
+    async def story():
+        peer = Peer()
+        outbox = peer.outbox()
+        outbox.show(b"soon", replaces=True)
+        outbox.send(b"started")
+        outbox.show(b"kept", replaces=False)
+        outbox.send(b"said")
+        outbox.show(b"newer", replaces=True)
+        peer.reads.set()
+        await settled()
+        assert peer.got == ["started", "kept", "said", "newer"]
+
+    asyncio.run(story())
+
+
+def test_who_asks_for_views_and_reads_none_is_closed():
+    async def story():
+        peer = Peer()
+        outbox = peer.outbox(limit_bytes=10**9)
+        for _ in range(50):
+            outbox.show(b"x" * 100_000, replaces=False)
+        assert sum(len(one.frame) for one in outbox._waiting if isinstance(one, View)) == 0
+        peer.reads.set()
+        await settled()
+        assert peer.got == [4011]
+        assert peer.closed == 1
+
+    asyncio.run(story())
+
+
+def test_who_reads_may_ask_for_as_many_views_as_it_likes():
+    async def story():
+        peer = Peer()
+        peer.reads.set()
+        outbox = peer.outbox(limit_bytes=10)
+        for _ in range(50):
+            outbox.show(b"x" * 100, replaces=False)
+            await settled()
+        assert len(peer.got) == 50
+        assert peer.closed == 0
 
     asyncio.run(story())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 
@@ -10,9 +11,15 @@ import msgspec
 import pytest
 from django.conf import settings
 
+from contracts import jsonio
 from contracts.limits import SERVICE_BODY_MAX_BYTES
 from realtime import routing
+from realtime.auth import token_hash
+from realtime.core.commands import Connect, Receive
+from realtime.core.rows import RoomKey
+from realtime.engine.hub import Connection
 from realtime.runtime import Runtime
+from tests.support.engine import RecordingWire
 from tests.support.listings import keep_rooms, listing_of, match
 from tests.support.stores import batch, room, told
 
@@ -35,6 +42,7 @@ class Service:
 
     def __init__(self, client: httpx.AsyncClient, runtime: Runtime) -> None:
         self.store = runtime.store
+        self.rooms = runtime.rooms
         self._client = client
 
     async def get(self, path: str, status: int = 200):
@@ -97,6 +105,25 @@ def test_a_room_is_listed_as_it_describes_itself(story):
         assert await service.get("/parties/chat") == {"rooms": [], "nextCursor": None}
 
     story(listed)
+
+
+def test_a_crowd_that_reads_a_room_keeps_no_player_from_speaking(story):
+    async def crowded(service):
+        await service.post(ROOM + "/register", ALICE)
+        wire = RecordingWire()
+        connection = Connection(RoomKey("leet99", "K7PQ2M"), wire)
+        await service.rooms.ask(connection.key, Connect(token_hash("pt_alice")), connection)
+        reads = [asyncio.ensure_future(service.get(ROOM + "/state")) for _ in range(2000)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+            line = Receive("p_alice", "SEND_CHAT", jsonio.raw({"text": "hello"}))
+            service.rooms.tell(connection, line)
+        answers = await asyncio.gather(*reads, return_exceptions=True)
+        errors = {frame["payload"]["code"] for frame in wire.frames if frame["type"] == "ERROR"}
+        assert errors == {"RATE_LIMITED"}  # for chatting too fast
+        assert {answer["playerCount"] for answer in answers if isinstance(answer, dict)} == {1}
+
+    story(crowded)
 
 
 def test_pages_follow_their_cursors(story):

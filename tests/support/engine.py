@@ -12,6 +12,7 @@ import msgspec
 from contracts import jsonio
 from contracts.complaints import Complaints
 from contracts.sockets import Close
+from realtime.auth import token_hash
 from realtime.core.commands import Command, Connect, Receive, Register
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
@@ -23,7 +24,7 @@ from realtime.engine.rooms import Rooms
 from realtime.engine.store import Store
 from realtime.parties.chat import ChatParty
 from realtime.parties.leet99 import Leet99
-from realtime.testing import START, token_hash
+from realtime.testing import START
 
 DEFAULTS = {
     "mailbox_size": 1024,

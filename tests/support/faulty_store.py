@@ -80,9 +80,9 @@ class DownStore(CountingStore):
         self._refuse_when_down()
         return await super().due(parties, now, limit)
 
-    async def prune(self, now: float, limit: int) -> int:
+    async def prune(self, now: float) -> bool:
         self._refuse_when_down()
-        return await super().prune(now, limit)
+        return await super().prune(now)
 
     def _refuse_when_down(self) -> None:
         if self.down:
@@ -107,4 +107,30 @@ class AlarmRejectingStore(CountingStore):
     async def commit(self, commit: Commit) -> bool:
         if any(row.command == "alarm" for row in commit.journal):
             raise Rejected("matches_pkey")
+        return await super().commit(commit)
+
+
+class UnprunableStore(CountingStore):
+    """Expired rooms can't be deleted."""
+
+    refused = 0
+
+    async def prune(self, now: float) -> bool:
+        self.refused += 1
+        raise StorageUnavailable("it takes too long")
+
+
+class UnwritableStore(CountingStore):
+    """What is to be kept can't be written down."""
+
+    async def commit(self, commit: Commit) -> bool:
+        raise OverflowError("timestamp out of range")
+
+
+class UnwritableAlarmStore(CountingStore):
+    """What an alarm does can't be written down."""
+
+    async def commit(self, commit: Commit) -> bool:
+        if any(row.command == "alarm" for row in commit.journal):
+            raise OverflowError("timestamp out of range")
         return await super().commit(commit)

@@ -13,6 +13,7 @@ from django.db import ConnectionHandler, connections
 from config import kinds
 from config.settings import postgresql
 from contracts.http import Standing
+from realtime.auth import token_hash
 from realtime.core.rows import (
     Commit,
     JournalRow,
@@ -23,7 +24,7 @@ from realtime.core.rows import (
 )
 from realtime.engine.memory_store import MemoryStore
 from realtime.engine.orm_store import OrmStore
-from realtime.testing import START, token_hash
+from realtime.testing import START
 from tests.support.databases import PostgresDatabase, SqliteFile
 
 PATIENCE_S = 30.0

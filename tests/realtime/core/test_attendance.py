@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from contracts.errors import Code
+from realtime.auth import token_hash
 from realtime.core.commands import Close, Connect, Presence, Remove
 from realtime.core.surroundings import Graces
 from realtime.parties.leet99 import Leet99
-from realtime.testing import START, RoomOnTrial, opened, token_hash
+from realtime.testing import START, RoomOnTrial, opened
 
 
 @pytest.fixture
@@ -236,7 +237,7 @@ def test_bots_are_never_away(room):
 def test_an_administrator_removes_a_member_for_good(room):
     assert room.run(Remove("p_nobody")).code == Code.PLAYER_NOT_FOUND
     assert room.run(Remove("p_bob")).ok
-    assert room.closed == {"p_bob": 4010}
+    assert room.sent_away == {"p_bob": 4010}
     assert room.connect("bob").code == Code.UNAUTHORIZED
     assert room.register("bob").code == Code.FORBIDDEN
     assert room.register("bob", player_id="p_other", token="t_other").ok
@@ -244,7 +245,7 @@ def test_an_administrator_removes_a_member_for_good(room):
 
 def test_an_administrator_closes_a_room(room):
     assert room.run(Close()).ok
-    assert room.closed == dict.fromkeys(("p_alice", "p_bob", "p_carl"), 4004)
+    assert room.sent_away == dict.fromkeys(("p_alice", "p_bob", "p_carl"), 4004)
     assert room.run(Connect(token_hash("t_alice"))).code == Code.ROOM_NOT_FOUND
     assert room.run(Close()).code == Code.ROOM_NOT_FOUND
     assert room.commits[-1].row.status == "closed"

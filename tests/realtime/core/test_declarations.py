@@ -7,6 +7,8 @@ import math
 import pytest
 from msgspec import Struct
 
+from contracts.errors import Code
+from contracts.http import Standing
 from realtime.core.messages import message
 from realtime.core.party import Party
 from realtime.core.room import Room
@@ -93,6 +95,9 @@ def careless(deed):
     return room
 
 
+HALF = Standing(1, "p_alice", "alice", "player", 1.5)
+
+
 @pytest.mark.parametrize(
     ("deed", "problem"),
     [
@@ -101,8 +106,14 @@ def careless(deed):
         (lambda room: setattr(room, "settings", 5), "Expected `object`, got `int`"),
         (lambda room: setattr(room, "phase", 3), "A phase is a text of 1 to 32 characters, not 3"),
         (lambda room: setattr(room, "phase", "x" * 33), "A phase is a text"),
-        (lambda room: room.alarm("tea", math.nan), "due in nan seconds, which is never"),
-        (lambda room: room.alarm("tea", math.inf), "due in inf seconds, which is never"),
+        (lambda room: room.alarm("tea", math.nan), "can't be due in nan s: 0 to ten years"),
+        (lambda room: room.alarm("tea", math.inf), "can't be due in inf s: 0 to ten years"),
+        (lambda room: room.alarm("tea", 1e12), "can't be due in"),
+        (lambda room: room.alarm("tea", -1), "can't be due in -1 s"),
+        (lambda room: room.cancel_alarm("host"), "is the room's own: choose another name"),
+        (lambda room: room.record("m_1", room.now, "over", [HALF]), "Expected `int`, got `float`"),
+        (lambda room: room.record("m" * 65, room.now, "over", []), "length <= 64"),
+        (lambda room: room.record("m_1", room.now, "o\0ver", []), "matching regex"),
         (lambda room: room.alarm("seat:p_alice", 1), "is the room's own: choose another name"),
     ],
 )
@@ -115,6 +126,57 @@ def test_what_could_not_be_read_again_is_not_kept(deed, problem):
     room.party.deed = lambda room: setattr(room.state, "value", 7)
     assert room.receive("alice", "GO").ok
     assert room.state.value == 7
+
+
+def test_a_room_that_closes_plans_nothing_any_more():
+    def deed(room):
+        room.close()
+        room.alarm("tea", 1)
+
+    room = careless(deed)
+    assert room.receive("alice", "GO").ok
+    row = room.commits[-1].row
+    assert (row.status, row.alarm_at) == ("closed", None)
+
+
+def test_an_overriding_handler_takes_what_it_is_given():
+    with pytest.raises(TypeError, match=r"handles GO: write `def go\(self, room, player\)`"):
+
+        class Worse(Careless):
+            slug = "worse"
+
+            def go(self, room): ...
+
+
+@pytest.mark.parametrize("name", ["", "x" * 17, "a\0b", "ALICE"])
+def test_a_bot_has_a_name_like_everybody(name):
+    room = careless(lambda room: room.add_bot(name))
+    before = room.snapshot
+    assert room.receive("alice", "GO").code in (Code.BAD_REQUEST, Code.USERNAME_TAKEN)
+    assert room.snapshot == before
+
+
+def test_messages_of_every_base_are_taken():
+    class Waving:
+        @message("WAVE")
+        def wave(self, room, player):
+            room.broadcast("WAVED", {})
+
+    class Both(Waving, Careless):
+        slug = "waving"
+
+    room = opened(Both)
+    assert room.receive("alice", "WAVE").ok
+    assert room.receive("alice", "GO").ok
+
+
+def test_only_who_acts_is_the_actor():
+    room = careless(lambda room: None)
+    room.register("bob")
+    room.remove("bob")
+    actors = [(row.command, row.actor) for one in room.commits for row in one.journal]
+    assert ("register", "p_bob") in actors
+    assert ("remove", "") in actors
 
 
 def test_a_field_belongs_to_everybody_or_to_one():

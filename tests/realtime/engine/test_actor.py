@@ -320,6 +320,82 @@ def test_a_full_mailbox_says_so():
     asyncio.run(story())
 
 
+def test_who_looks_at_a_room_takes_no_place_of_a_player():
+    async def story():
+        store = PausedStore()
+        store.gate.set()
+        bench = Bench(store, mailbox_size=10)
+        await bench.create()
+        connection, wire = await bench.connect("alice")
+        store.gate.clear()
+        joining = asyncio.ensure_future(bench.ask(register("bob")))
+        await settled()
+        looks = [asyncio.ensure_future(bench.rooms.look(KEY)) for _ in range(2000)]
+        await settled()
+        bench.say(connection)
+        store.gate.set()
+        answers = await asyncio.gather(*looks, return_exceptions=True)
+        await joining
+        assert wire.kinds[-1] == "CHAT_APPEND"
+        assert [answer.player_count for answer in answers[:10]] == [2] * 10
+        assert {answer.code for answer in answers[10:]} == {Code.ROOM_BUSY}
+
+    asyncio.run(story())
+
+
+def test_a_look_is_never_older_than_the_question():
+    async def story():
+        store = PausedStore()
+        store.gate.set()
+        bench = Bench(store)
+        await bench.create()
+        store.gate.clear()
+        first = asyncio.ensure_future(bench.rooms.look(KEY))
+        joining = asyncio.ensure_future(bench.ask(register("bob")))
+        await settled()  # a batch of both is being committed
+        late = [asyncio.ensure_future(bench.rooms.look(KEY)) for _ in range(3)]
+        await settled()
+        assert not any(look.done() for look in (first, *late))
+        store.gate.set()
+        await joining
+        assert (await first).player_count == 1
+        assert [(await look).player_count for look in late] == [2, 2, 2]
+
+    asyncio.run(story())
+
+
+def test_as_many_may_wait_for_a_look_as_for_a_turn():
+    async def story():
+        store = PausedStore()
+        bench = Bench(store, mailbox_size=3)
+        creating = asyncio.ensure_future(bench.create())
+        await settled()
+        looks = [asyncio.ensure_future(bench.rooms.look(KEY)) for _ in range(5)]
+        await settled()
+        assert [look.exception().code for look in looks if look.done()] == [Code.ROOM_BUSY] * 2
+        looks[0].cancel()
+        store.gate.set()
+        await creating
+        assert [(await look).player_count for look in looks[1:3]] == [1, 1]
+
+    asyncio.run(story())
+
+
+def test_a_look_that_fails_fails_for_all_and_the_next_is_a_new_one():
+    async def story():
+        store = DownStore()
+        await Bench(store).create()
+        bench = Bench(store)
+        store.down = True
+        looks = [asyncio.ensure_future(bench.rooms.look(KEY)) for _ in range(3)]
+        assert [await refusal(look) for look in looks] == [Code.STORAGE_UNAVAILABLE] * 3
+        store.down = False
+        assert (await bench.rooms.look(KEY)).player_count == 1
+        assert await refusal(bench.rooms.look(RoomKey("leet99", "NONE22"))) == Code.ROOM_NOT_FOUND
+
+    asyncio.run(story())
+
+
 def test_a_caller_who_goes_away_does_not_stop_the_command():
     async def story():
         store = PausedStore()
@@ -341,9 +417,9 @@ def test_a_socket_that_closed_while_it_joined_never_enters():
         bench = Bench(store)
         await bench.create()
         store.gate.clear()
+        from realtime.auth import token_hash
         from realtime.core.commands import Connect
         from realtime.engine.hub import Connection
-        from realtime.testing import token_hash
         from tests.support.engine import RecordingWire
 
         connection = Connection(KEY, RecordingWire())

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
 
 from contracts import jsonio
+from contracts.errors import Code, RoomError
 from contracts.sockets import Close
+from realtime.auth import token_hash
 from realtime.core.commands import Connect, Receive
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection
 from realtime.engine.memory_store import MemoryStore
-from realtime.testing import token_hash
 from tests.realtime.core.test_alarms import Timers
 from tests.support.engine import KEY, Bench, RecordingWire, register, settled, until
-from tests.support.faulty_store import AlarmRejectingStore, DownStore
+from tests.support.faulty_store import (
+    AlarmRejectingStore,
+    DownStore,
+    PausedStore,
+    UnprunableStore,
+    UnwritableAlarmStore,
+    UnwritableStore,
+)
 
 pytestmark = pytest.mark.anyio
 TIMERS = RoomKey("timers", "K7PQ2M")
@@ -248,3 +257,69 @@ def _commands(store, kind: str) -> list[dict]:
         for row in store.journals[KEY]
         if row.command == kind
     ]
+
+
+async def test_a_prune_that_fails_holds_up_no_alarm(caplog):
+    store = UnprunableStore()
+    bench = bench_on(store, clock_interval_s=0.02)
+    await bench.create(key=TIMERS)
+    await plan(bench, 30)
+    await bench.rooms.close()
+    bench = bench_on(store, clock_interval_s=0.02)
+    bench.now += 31
+    bench.clock.start()
+    await until(lambda: rang(store) == 1, limit_s=1)
+    await bench.clock.close()
+    assert store.refused == 1, "the next try is an interval later"
+
+
+async def test_whatever_an_alarm_cannot_store_its_room_goes_on(caplog):
+    """Not a constraint: what was to be stored cannot be written down at all."""
+    store = UnwritableAlarmStore()
+    bench = bench_on(store)
+    await bench.create(key=TIMERS)
+    await plan(bench, 1)
+    bench.now += 1
+    with caplog.at_level(logging.ERROR):
+        await plan(bench, 100)
+    assert "OverflowError" in caplog.text
+    assert rang(store) == 0
+
+
+async def test_a_drain_that_runs_out_of_time_leaves_nobody_waiting(store):
+    store = PausedStore()
+    bench = bench_on(store)
+    asking = [asyncio.ensure_future(bench.create(key=KEY)) for _ in range(3)]
+    await settled()
+    asking.append(asyncio.ensure_future(bench.ask(register("bob"))))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await bench.rooms.close()
+    for one in asking:
+        with pytest.raises(RoomError) as told:
+            await asyncio.wait_for(one, 1)
+        assert told.value.code is Code.REALTIME_UNAVAILABLE
+    await settled()
+    assert [task for task in asyncio.all_tasks() if "Actor" in repr(task)] == []
+
+
+async def test_a_socket_that_shows_another_players_token_is_the_first_ones_goodbye(store):
+    bench = bench_on(store)
+    await bench.create()
+    await bench.ask(register("bob"))
+    connection, _ = await bench.connect("alice")
+    await bench.rooms.ask(KEY, Connect(token_hash("t_bob")), connection)
+    await settled()
+    assert bench.hub.present(KEY) == {"p_bob"}
+    assert _commands(store, "presence") == [{"command": "presence", "left": ["p_alice"]}]
+
+
+async def test_a_bug_of_a_batch_is_reported_once(store, caplog):
+    store = UnwritableStore()
+    bench = bench_on(store)
+    with caplog.at_level(logging.ERROR):
+        asked = [bench.ask(register(f"b{n}", host=n == 0)) for n in range(5)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert {one.code for one in answers} == {Code.INTERNAL_ERROR}
+    assert len({one.message for one in answers}) == 1
+    assert len(caplog.records) == 1

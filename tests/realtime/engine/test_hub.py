@@ -7,11 +7,11 @@ import pytest
 from contracts.errors import RoomError
 from contracts.limits import SOCKETS_PER_PLAYER
 from contracts.sockets import Close
+from realtime.auth import token_hash
 from realtime.core.commands import Connect
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection, Hub
 from realtime.engine.memory_store import MemoryStore
-from realtime.testing import token_hash
 from tests.support.engine import KEY, NOTHING, Bench, RecordingWire, register, settled
 
 OTHER = RoomKey("leet99", "OTHER2")

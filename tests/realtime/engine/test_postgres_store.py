@@ -1,14 +1,16 @@
 """The store on PostgreSQL: lost connections, hanging servers, and outcomes that nobody knows."""
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
 
+import msgspec
 import psycopg
 import pytest
 
 from realtime.engine import orm_store as orm_stores
 from realtime.engine import rounds
-from realtime.engine.store import Busy, StorageUnavailable
+from realtime.engine.store import Busy, Rejected, StorageUnavailable
 from realtime.testing import START
 from tests.support.cable import Cable
 from tests.support.databases import PostgresDatabase
@@ -44,15 +46,73 @@ def allow_writes(place, allowed):
         connection.execute(f"ALTER DATABASE {name} {how}")
 
 
+@contextmanager
+def holding(place, pattern):
+    """Somebody else holds the rooms whose codes are LIKE this."""
+    with psycopg.connect(place.scratch.url) as connection:
+        connection.execute("SELECT FROM rooms WHERE code LIKE %s FOR UPDATE", [pattern])
+        yield
+        connection.rollback()
+
+
+async def outcomes(store, keys):
+    """How each room's second commit ends, and the seconds until then."""
+
+    async def outcome(key):
+        began = monotonic()
+        try:
+            kept = await store.commit(batch(key, 1))
+        except Busy as busy:
+            kept = busy
+        return kept, monotonic() - began
+
+    kept, took_s = zip(*await asyncio.gather(*map(outcome, keys)), strict=True)
+    return [*kept], max(took_s)
+
+
 def test_a_room_that_others_hold_is_busy_and_its_neighbours_are_not(postgresql):
+    keys = [ROOM, *OTHERS, room("ROOM4")]
+
     async def story(store):
-        await asyncio.gather(store.commit(batch(ROOM)), store.commit(batch(OTHERS[0])))
-        with postgresql.scratch.holding(ROOM.room_id):
-            commits = [store.commit(batch(ROOM, 1)), store.commit(batch(OTHERS[0], 1))]
-            held, free = await asyncio.gather(*commits, return_exceptions=True)
+        await asyncio.gather(*(store.commit(batch(key)) for key in keys))
+        with holding(postgresql, ROOM.room_id):
+            (held, *free), took_s = await outcomes(store, keys)
         assert isinstance(held, Busy)
-        assert free is True
+        assert free == [True] * 5
+        assert took_s < 1.5
         assert await store.commit(batch(ROOM, 1))
+
+    on(postgresql, story)
+
+
+def test_many_rooms_that_others_hold_keep_nobody_beyond_the_deadline(postgresql):
+    """Also those who waited behind a round that waited in vain."""
+    held, free = [[room(f"{kind}{n}") for n in range(60)] for kind in ("HELD", "FREE")]
+
+    async def story(store):
+        await asyncio.gather(*(store.commit(batch(key)) for key in (*held, *free)))
+        with holding(postgresql, "HELD%"):
+            first = asyncio.create_task(outcomes(store, held[:1]))
+            await until(lambda: postgresql.backends("wait_event_type = 'Lock'"))
+            kept, took_s = await outcomes(store, [*held[1:], *free])
+        assert {type(one) for one in kept[:59]} == {Busy}
+        assert kept[59:] == [True] * 60
+        assert took_s < 2
+        await first
+
+    on(postgresql, story)
+
+
+def test_a_wait_in_vain_makes_later_commits_no_less_patient(postgresql):
+    async def story(store):
+        await store.commit(batch(ROOM))
+        await store.commit(batch(OTHERS[0]))
+        with holding(postgresql, ROOM.room_id):
+            await outcomes(store, [ROOM, OTHERS[0]])
+        with holding(postgresql, ROOM.room_id):
+            waiting = asyncio.create_task(store.commit(batch(ROOM, 1)))
+            await until(lambda: postgresql.backends("wait_event_type = 'Lock'"))
+        assert await waiting
 
     on(postgresql, story)
 
@@ -62,9 +122,11 @@ def test_an_expired_room_that_others_hold_is_deleted_another_time(postgresql):
         for key in (ROOM, OTHERS[0]):
             await store.commit(batch(key, status="closed", expires_at=START))
         with postgresql.scratch.holding(ROOM.room_id):
-            assert await store.prune(START, 10) == 1
+            assert not await store.prune(START)
         assert await store.confirm(ROOM, 1)
-        assert await store.prune(START, 10) == 1
+        assert await store.confirm(OTHERS[0], 0)
+        await store.prune(START)
+        assert await store.confirm(ROOM, 0)
 
     on(postgresql, story)
 
@@ -166,8 +228,20 @@ def test_a_name_that_the_database_cannot_hold_harms_its_own_room_only(postgresql
         commits[2] = batch(OTHERS[2], 0, seat("half a pair", username="\ud800"))
         kept = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
         assert [kept[0], kept[3]] == [True, True]
-        assert isinstance(kept[1], Exception)
-        assert isinstance(kept[2], Exception)
+        assert isinstance(kept[1], Rejected)
+        assert isinstance(kept[2], Rejected)
+
+    on(postgresql, story)
+
+
+def test_a_reason_that_the_database_cannot_hold_harms_its_own_room_only(postgresql):
+    async def story(store):
+        commits = [batch(key, matches=(match(key.room_id),)) for key in OTHERS]
+        ended = msgspec.structs.replace(match("m1"), end_reason="time\0")
+        commits[1] = batch(OTHERS[1], matches=(ended,))
+        kept = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
+        assert isinstance(kept.pop(1), Rejected)
+        assert kept == [True] * 3
 
     on(postgresql, story)
 
@@ -187,6 +261,7 @@ def test_no_server_is_no_start(postgresql):
 
 def test_readiness_says_when_the_database_is_away(postgresql, monkeypatch):
     monkeypatch.setattr(orm_stores, "CHECK_LIMIT_S", 0.1)
+    monkeypatch.setattr(orm_stores, "CHECK_KEPT_S", 0)
     monkeypatch.setattr(rounds, "HANGS_S", 0.05)
 
     async def story():

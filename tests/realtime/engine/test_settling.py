@@ -3,7 +3,7 @@
 import pytest
 
 from realtime.core.rows import Snapshot
-from realtime.engine.settling import Confirm, Due, Load, Prune, Settling
+from realtime.engine.settling import Confirm, DueRooms, Load, Prune, Settling
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
 from tests.support.stores import batch, room
 
@@ -12,18 +12,21 @@ COMMITS = [batch(key) for key in ROOMS]
 
 
 class ScriptedDatabase:
-    """Fails every transaction that holds a certain room, and remembers what was tried."""
+    """Fails every transaction that holds certain rooms, and remembers what was tried."""
 
-    def __init__(self, failure=None, *, about=ROOMS[1]):
+    def __init__(self, failure=None, *, about=(ROOMS[1],)):
         self.failure = failure
-        self.about = about
+        self.about = {*about}
         self.tried = []
+        self.hurried = []
         self.wanted = []
 
-    def keep(self, commits):
+    def keep(self, commits, *, patient=True):
         keys = [commit.key for commit in commits]
         self.tried.append(keys)
-        if self.failure and self.about in keys:
+        if not patient:
+            self.hurried += keys
+        if self.failure and self.about.intersection(keys):
             raise self.failure
         return [True] * len(commits)
 
@@ -36,9 +39,9 @@ class ScriptedDatabase:
             raise self.failure
         return [key for key in ROOMS if key.party in parties][:limit]
 
-    def prune(self, now, limit):
-        self.tried.append(f"prune at {now}")
-        return limit
+    def prune(self, now, rooms, entries):
+        self.tried.append(f"prune at {now}: {rooms} rooms, {entries} entries")
+        return True
 
     def interrupt(self): ...
 
@@ -51,11 +54,32 @@ def test_a_round_is_one_transaction():
     assert database.tried == [ROOMS]
 
 
-@pytest.mark.parametrize("failure", [Rejected("constraint"), Busy("deadlock"), ValueError("bug")])
+@pytest.mark.parametrize("failure", [Rejected("constraint"), Busy("deadlock")])
 def test_after_a_rollback_each_is_tried_alone(failure):
     database = ScriptedDatabase(failure)
     assert Settling(database).run(COMMITS) == [True, failure, True, True]
     assert database.tried == [ROOMS, *([key] for key in ROOMS)]
+
+
+def test_what_cannot_be_written_down_is_rejected_without_repeating_it():
+    database = ScriptedDatabase(OverflowError("the secret 10**99 is too large"))
+    kept, rejected, *others = Settling(database).run(COMMITS)
+    assert isinstance(rejected, Rejected)
+    assert str(rejected) == "a value that no row can hold (OverflowError)"
+    assert (kept, others) == (True, [True, True])
+
+
+def test_a_round_waits_for_locks_but_once():
+    database = ScriptedDatabase(Busy("held"), about=(ROOMS[1], ROOMS[3]))
+    Settling(database).run(COMMITS)
+    assert database.hurried == ROOMS
+
+
+def test_those_who_are_tried_alone_wait_until_one_has_waited_in_vain():
+    database = ScriptedDatabase(Busy("held"))
+    answers = Settling(database).run([*COMMITS, COMMITS[1]])
+    assert answers == [True, database.failure, True, True, database.failure]
+    assert database.hurried == [ROOMS[2], ROOMS[3], ROOMS[1]]
 
 
 def test_what_may_have_been_kept_is_not_tried_again():
@@ -91,13 +115,14 @@ def test_reads_are_one_question_and_states_are_fetched_for_those_who_load():
 
 def test_a_round_may_hold_everything():
     database = ScriptedDatabase()
-    asked = [Prune(9.0, 5), Load(ROOMS[0]), COMMITS[0], Due(("leet99",), 9.0, 2), COMMITS[1]]
+    due = DueRooms(("leet99",), 9.0, 2)
+    asked = [Prune(9.0, 5, 60), Load(ROOMS[0]), COMMITS[0], due, COMMITS[1]]
     pruned, found, *kept = Settling(database).run(asked)
-    assert (pruned, found.version, kept) == (5, 7, [True, ROOMS[:2], True])
-    assert database.tried == [ROOMS[:2], "prune at 9.0"]
+    assert (pruned, found.version, kept) == (True, 7, [True, ROOMS[:2], True])
+    assert database.tried == [ROOMS[:2], "prune at 9.0: 5 rooms, 60 entries"]
 
 
 def test_a_question_that_fails_harms_nobody_else():
     lost = StorageUnavailable("connection lost")
-    asked = [Due(("leet99",), 9.0, 2), Confirm(ROOMS[0], 7), COMMITS[0]]
+    asked = [DueRooms(("leet99",), 9.0, 2), Confirm(ROOMS[0], 7), COMMITS[0]]
     assert Settling(ScriptedDatabase(lost)).run(asked) == [lost, True, True]

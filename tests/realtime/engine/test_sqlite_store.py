@@ -6,13 +6,15 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from time import monotonic
 
 import pytest
 
 from realtime.engine import sqlite_database
-from realtime.engine.store import Busy, StorageUnavailable
+from realtime.engine.store import Busy, Rejected, StorageUnavailable
 from scripts.lib.bootstrap import ROOT
 from tests.support.databases import SqliteFile
+from tests.support.engine import until
 from tests.support.servers import bare_environ
 from tests.support.stores import DatabasePlace, batch, match, on, room, seat, told
 
@@ -93,6 +95,37 @@ def test_another_writer_makes_it_busy_for_a_while(sqlite):
     on(sqlite, story)
 
 
+def test_another_writer_makes_everybody_busy_well_before_the_deadline(sqlite):
+    """Also those who waited behind a round that waited in vain: the lock is that of the file."""
+
+    async def story(store):
+        began = monotonic()
+        with sqlite.scratch.holding(ROOM.room_id):
+            first = asyncio.create_task(store.commit(batch(ROOM)))
+            await until(lambda: store._writes._began)
+            later = await asyncio.gather(
+                *(store.commit(batch(key)) for key in OTHERS), return_exceptions=True
+            )
+            assert monotonic() - began < 1.8
+        assert {type(outcome) for outcome in later} == {Busy}
+        with pytest.raises(Busy):
+            await first
+        assert await asyncio.gather(*(store.commit(batch(key)) for key in OTHERS)) == [True] * 4
+
+    on(sqlite, story)
+
+
+def test_a_value_of_a_type_of_ours_harms_its_own_room_only(sqlite):
+    async def story(store):
+        commits = [batch(key, 0, seat("alice")) for key in OTHERS]
+        commits[1] = batch(OTHERS[1], 0, seat("bob", username=object()))
+        kept = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
+        assert isinstance(kept.pop(1), Rejected)
+        assert kept == [True] * 3
+
+    on(sqlite, story)
+
+
 def test_a_full_disk_refuses_the_round_and_the_next_one_works(sqlite, monkeypatch):
     def limit_pages(most):
         settings = (*usual, f"PRAGMA max_page_count = {most}")
@@ -118,7 +151,7 @@ def test_a_name_that_the_database_cannot_hold_harms_its_own_room_only(sqlite):
         commits = [batch(key, 0, seat("alice")) for key in OTHERS]
         commits[1] = batch(OTHERS[1], 0, seat("half a pair", username="\ud800"))
         kept = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
-        assert isinstance(kept.pop(1), Exception)
+        assert isinstance(kept.pop(1), Rejected)
         assert kept == [True] * 3
 
     on(sqlite, story)

@@ -3,9 +3,11 @@
 import asyncio
 from uuid import uuid4
 
+import msgspec
 import pytest
 
-from realtime.engine.store import Rejected, StorageUnavailable
+from realtime.engine import orm_store as orm_stores
+from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Rejected, StorageUnavailable
 from realtime.testing import START
 from tests.support.stores import batch, match, on, room, seat
 
@@ -255,6 +257,45 @@ def test_a_match_is_kept_once(place, broken):
     assert place.matches() == {"m1": ["alice"]}
 
 
+def scored(score):
+    """A match with a score of that kind."""
+    (standing,) = match("m1", "alice").standings
+    standings = (msgspec.structs.replace(standing, score=score),)
+    return msgspec.structs.replace(match("m1"), standings=standings)
+
+
+def ended(at):
+    return msgspec.structs.replace(match("m1"), ended_at=at)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param({"matches": (scored(1.5),)}, id="a score that is no whole number"),
+        pytest.param({"matches": (scored(None),)}, id="no score"),
+        pytest.param({"matches": (scored("9"),)}, id="a score in words"),
+        pytest.param({"matches": (scored(2**63),)}, id="a score too large"),
+        pytest.param({"matches": (ended(1e12),)}, id="an end in milliseconds"),
+        pytest.param({"matches": (ended(float("nan")),)}, id="an end that is no number"),
+        pytest.param({"alarm_at": 1e12}, id="an alarm in milliseconds"),
+        pytest.param({"alarm_at": float("inf")}, id="an alarm that never comes"),
+    ],
+)
+def test_a_value_that_no_row_can_hold_is_refused_for_its_room_alone(place, bad):
+    async def story(store):
+        await asyncio.gather(*(store.commit(batch(key)) for key in OTHERS))
+        commits = [batch(key, 1) for key in OTHERS]
+        commits[5] = batch(OTHERS[5], 1, seat("bob"), **bad)
+        kept = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
+        assert isinstance(kept.pop(5), Rejected)
+        assert kept == [True] * 7
+        assert await store.commit(batch(OTHERS[5], 1))
+
+    on(place, story)
+    assert place.matches() == {}
+    assert place.seats(OTHERS[5]) == {}
+
+
 def test_rooms_are_due_when_their_alarm_has_come_the_longest_overdue_first(place):
     async def story(store):
         alarms = [START + 30.25, None, START + 10, START + 20, START + 40, START + 10.5]
@@ -303,9 +344,9 @@ def test_rooms_that_expired_are_deleted_with_all_but_their_matches(place):
             await store.commit(batch(key, 0, seat("a"), matches=(match(f"m{number}", "a"),)))
         await store.commit(expired(OTHERS[0], 1, START + 10))
         await store.commit(expired(OTHERS[1], 1, START + 11))
-        assert await store.prune(START + 9, 10) == 0
-        assert await store.prune(START + 10, 10) == 1
-        assert await store.prune(START + 10, 10) == 0
+        assert not await store.prune(START + 9)
+        assert await store.confirm(OTHERS[0], 2)
+        assert not await store.prune(START + 10)
         loaded = [await store.load(key) for key in OTHERS[:3]]
         assert [snapshot and snapshot.version for snapshot in loaded] == [None, 2, 1]
 
@@ -316,17 +357,72 @@ def test_rooms_that_expired_are_deleted_with_all_but_their_matches(place):
     assert place.matches() == {"m0": ["a"], "m1": ["a"], "m2": ["a"]}
 
 
-def test_a_few_expired_rooms_are_deleted_at_a_time_the_oldest_first(place):
+NOTHING = {"rooms": 0, "room_seats": 0, "room_journal": 0}
+
+
+def test_so_many_expired_rooms_are_deleted_at_a_time_the_oldest_first(place):
+    keys = [room(f"ROOM{number:03}") for number in range(PRUNED_ROOMS + 3)]
+
     async def story(store):
-        for number, key in enumerate(OTHERS):
-            await store.commit(expired(key, 0, START + 10 - number))
-        assert await store.prune(START + 60, 3) == 3
-        kept = await asyncio.gather(*(store.confirm(key, 1) for key in OTHERS))
-        assert kept == [*[True] * 5, *[False] * 3]
-        assert [await store.prune(START + 60, 3) for _ in range(3)] == [3, 2, 0]
+        closed = (expired(key, 0, START + 200 - number) for number, key in enumerate(keys))
+        await asyncio.gather(*map(store.commit, closed))
+        assert await store.prune(START + 200)
+        kept = await asyncio.gather(*(store.confirm(key, 1) for key in keys))
+        assert kept == [*[True] * 3, *[False] * PRUNED_ROOMS]
+        assert not await store.prune(START + 200)
 
     on(place, story)
-    assert place.counts() == {"rooms": 0, "room_seats": 0, "room_journal": 0}
+    assert place.counts() == NOTHING
+
+
+def long(key, entries, at):
+    """A room that expires at `at`, with so many entries in its journal."""
+    return batch(key, 0, seat("a"), turns=entries, status="closed", expires_at=at)
+
+
+def test_so_many_entries_are_deleted_at_a_time_and_rooms_go_with_their_last(place):
+    half = PRUNED_ENTRIES // 2
+
+    async def story(store):
+        for number, entries in enumerate((half, half + 1, 3)):
+            await store.commit(long(OTHERS[number], entries, START + number))
+        assert await store.prune(START + 9)
+        assert [await store.load(key) is None for key in OTHERS[:3]] == [True, False, False]
+        assert place.counts() == {"rooms": 2, "room_seats": 2, "room_journal": 4}
+        assert not await store.prune(START + 9)
+
+    on(place, story)
+    assert place.counts() == NOTHING
+
+
+def test_entries_that_just_fill_a_slice_leave_nothing_behind(place):
+    async def story(store):
+        await store.commit(long(ROOM, PRUNED_ENTRIES, START))
+        while await store.prune(START):
+            pass
+
+    on(place, story)
+    assert place.counts() == NOTHING
+
+
+def test_a_room_whose_journal_is_half_deleted_stays_closed(place):
+    closed = long(ROOM, PRUNED_ENTRIES + 1, START)
+
+    async def story(store):
+        await store.commit(closed)
+        assert await store.prune(START)
+        assert place.journal(ROOM) == [closed.version]
+        assert place.seats(ROOM) == {"p_a": "a"}
+        assert await store.load(ROOM) == closed.snapshot
+        assert not await store.commit(batch(ROOM, uuid=uuid4()))
+        assert await store.commit(expired(ROOM, closed.version, START + 9))
+        assert not await store.prune(START + 8)
+        assert await store.confirm(ROOM, closed.version + 1)
+        assert not await store.prune(START + 9)
+        assert await store.load(ROOM) is None
+
+    on(place, story)
+    assert place.counts() == NOTHING
 
 
 def test_the_code_of_a_deleted_room_is_free(place):
@@ -335,7 +431,7 @@ def test_the_code_of_a_deleted_room_is_free(place):
         await store.commit(expired(ROOM, 1, START + 10))
         again = batch(ROOM, 0, seat("bob"), uuid=uuid4(), matches=(match("m2", "bob"),))
         assert not await store.commit(again)
-        await store.prune(START + 10, 10)
+        await store.prune(START + 10)
         assert not await store.commit(batch(ROOM, 2))
         assert await store.commit(again)
         assert await store.load(ROOM) == again.snapshot
@@ -363,6 +459,43 @@ def test_a_store_says_whether_it_is_ready(place):
         assert set((await store.check()).values()) == {"ok"}
 
     on(place, story)
+
+
+def test_readiness_is_asked_once_a_second_whoever_asks(database, monkeypatch):
+    async def story(store):
+        together = [store.check() for _ in range(20)]
+        found = [*await asyncio.gather(*together), await store.check()]
+        assert found == [{"database": "ok", "migrations": "ok"}] * 21
+        assert len(asked) == 1
+        now[0] += orm_stores.CHECK_KEPT_S
+        await asyncio.gather(store.check(), store.check())
+        assert len(asked) == 2
+
+    asked, now = [], [100.0]
+    monkeypatch.setattr(orm_stores, "monotonic", lambda: now[0])
+    count_findings(monkeypatch, asked)
+    on(database, story)
+
+
+def test_who_stops_waiting_for_readiness_takes_no_answer_from_others(database):
+    async def story(store):
+        impatient, patient = (asyncio.create_task(store.check()) for _ in range(2))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        assert set((await patient).values()) == {"ok"}
+
+    on(database, story)
+
+
+def count_findings(monkeypatch, asked):
+    """`asked` grows by one with every look into the database."""
+    findings = orm_stores.OrmStore._findings
+
+    def counted(store):
+        asked.append(store)
+        return findings(store)
+
+    monkeypatch.setattr(orm_stores.OrmStore, "_findings", counted)
 
 
 def test_what_one_store_kept_the_next_one_finds(place):

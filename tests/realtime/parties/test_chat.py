@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from contracts.chat import ChatSignal
 from contracts.errors import Code, RoomError
 from realtime.core.relay import Relay
 from realtime.parties.chat import ChatParty
@@ -40,10 +41,9 @@ def test_register_answers_an_empty_object_of_settings(room):
 def test_a_signal_is_relayed_as_it_was_written():
     relayed = []
     data = msgspec.Raw(b'{"x": 1.10, "n": 12345678901234567890}')
-    signal = ChatParty.messages["chat.signal"]
     relay = Relay("p_alice", "alice", 0.0, relayed.append)
-    signal.handler(ChatParty(), relay, signal.payload(data))
+    ChatParty().signal(relay, ChatSignal(data))
     assert bytes(data) in relayed[0]
     with pytest.raises(RoomError) as refusal:
-        signal.handler(ChatParty(), relay, signal.payload(msgspec.Raw(b'"' + b"x" * 4096 + b'"')))
+        ChatParty().signal(relay, ChatSignal(msgspec.Raw(b'"' + b"x" * 4096 + b'"')))
     assert refusal.value.code == Code.BAD_REQUEST

@@ -142,7 +142,7 @@ def test_a_short_match_has_no_warmup():
 
 def test_leaving_closes_the_sockets_and_is_told(room):
     room.receive("bob", "LEAVE_ROOM")
-    assert room.closed == {"p_bob": 1000}
+    assert room.sent_away == {"p_bob": 1000}
     assert [kind for kind, _ in room.broadcasts] == ["PLAYER_UPDATE"]
     assert room.refreshes
     assert room.names == ["alice"]
@@ -151,7 +151,7 @@ def test_leaving_closes_the_sockets_and_is_told(room):
 def test_who_leaves_a_match_is_eliminated_and_keeps_the_name_until_it_is_over(room):
     room.receive("alice", "START_MATCH")
     room.receive("bob", "LEAVE_ROOM")
-    assert room.closed == {"p_bob": 1000}
+    assert room.sent_away == {"p_bob": 1000}
     assert room.broadcasts[0][1]["player"]["status"] == "eliminated"
     assert room.names == ["alice", "bob"]
     assert room.connect("bob").code == Code.UNAUTHORIZED
@@ -314,7 +314,7 @@ def test_the_last_one_alive_wins(room):
     room.receive("carl", "LEAVE_ROOM")
     assert [kind for kind, _ in room.broadcasts] == ["PLAYER_UPDATE"]
     room.receive("alice", "KICK", {"playerId": "p_bob"})
-    assert room.closed == {"p_bob": 4010}
+    assert room.sent_away == {"p_bob": 4010}
     kinds = [kind for kind, _ in room.broadcasts]
     assert kinds == ["PLAYER_UPDATE", "MATCH_END", "MATCH_PHASE_UPDATE"]
     end = room.broadcasts[1][1]
@@ -361,7 +361,7 @@ def test_a_kicked_player_may_not_come_back_and_the_name_is_free(room):
     assert room.receive("alice", "KICK", {"playerId": "p_alice"}).code == Code.FORBIDDEN
     assert room.receive("alice", "KICK", {"playerId": "p_nobody"}).code == Code.PLAYER_NOT_FOUND
     assert room.receive("alice", "KICK", {"playerId": "p_bob"}).ok
-    assert room.closed == {"p_bob": 4010}
+    assert room.sent_away == {"p_bob": 4010}
     assert [kind for kind, _ in room.broadcasts] == ["PLAYER_UPDATE"]
     assert room.refreshes
     assert room.connect("bob").code == Code.UNAUTHORIZED

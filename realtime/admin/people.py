@@ -1,0 +1,21 @@
+"""Users."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+
+from realtime.models import User
+
+
+@admin.register(User)
+class PeopleAdmin(UserAdmin):
+    """Those who sign in here, and identities that other services vouch for."""
+
+    list_display = ("username", "display_name", "external_id", "is_staff", "is_active")
+    search_fields = ("username", "display_name", "external_id", "email")
+    readonly_fields = ("user_id", "last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Identity", {"fields": ("user_id", "external_id", "display_name", "email")}),
+        ("Permissions", UserAdmin.fieldsets[2][1]),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )

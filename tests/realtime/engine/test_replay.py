@@ -1,0 +1,92 @@
+"""A journal, as a database gives it back, is enough to run every turn again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from random import Random
+from uuid import UUID
+
+import pytest
+from msgspec import UNSET
+
+from contracts import jsonio
+from realtime.core.commands import Receive, Remove
+from realtime.core.surroundings import Surroundings
+from realtime.core.turns import Entry, Turns
+from realtime.parties.leet99 import Leet99
+from tests.support.engine import KEY, Bench, register, settled
+from tests.support.stores import on
+
+NAMES = ["bob", "carl", "dora"]
+
+
+def seconds(at) -> float:
+    """A time of the database, which SQLite keeps as text in UTC."""
+    moment = datetime.fromisoformat(str(at))
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+async def live(bench: Bench) -> None:
+    """A bit of everything, at times as a system's clock tells them."""
+    await bench.create("alice", matchDurationSec=30)
+    alice, _ = await bench.connect("alice")
+    connections = {}
+    for name in NAMES:
+        bench.now += 0.123456789
+        await bench.ask(register(name))
+        connections[name], _ = await bench.connect(name)
+
+    async def says(kind: str, **payload) -> None:
+        bench.now += 0.317317317
+        await bench.rooms.ask(KEY, Receive("p_alice", kind, jsonio.raw(payload)))
+
+    await says("SEND_CHAT", text="hello")
+    await says("ADD_BOTS", count=3)
+    await says("UPDATE_SETTINGS", patch={"matchDurationSec": 20})
+    bench.hub.drop(connections["bob"], by_peer=True)
+    await settled()
+    await says("START_MATCH")
+    await bench.ask(Remove("p_carl"))
+    bench.hub.drop(connections["dora"])
+    await settled()
+    bench.now += 25.000000321
+    bench.rooms.wake(KEY)
+    await asyncio.sleep(0.2)
+    await says("RETURN_TO_LOBBY")
+    bench.hub.drop(alice, by_peer=True)
+    await asyncio.sleep(0.2)
+    bench.now += 5.1
+    bench.rooms.wake(KEY)
+    await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_journal_that_was_read_back_makes_the_same_state(kind, request):
+    place = request.getfixturevalue(kind)
+
+    async def story(store):
+        bench = Bench(store)
+        bench.now = time.time()
+        await live(bench)
+        await bench.rooms.close()
+        return await store.load(KEY)
+
+    kept = on(place, story)
+    rows = place.rows("SELECT version, at, command, entry FROM room_journal ORDER BY version")
+    assert {row[2] for row in rows} == {
+        *("register", "connect", "receive", "presence", "remove", "alarm"),
+    }
+    turns = Turns(Leet99(), KEY, None, new_uuid=UUID(int=1), surroundings=Surroundings(Random))
+    for version, at, _, text in rows:
+        entry = jsonio.decode(text.encode(), Entry)
+        turns.begin(
+            seconds(at), turns.connected if entry.connected is UNSET else frozenset(entry.connected)
+        )
+        assert turns.run(entry.command, entry.seed).error is None
+        draft = turns.draft()
+        assert draft.version == version
+        turns.committed()
+        state = draft.row.state
+    assert state == kept.state
