@@ -2,34 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contracts import jsonio
 from realtime.core.alarms import Outlook
 from realtime.core.document import Document
-from realtime.core.roster import Player
+from realtime.core.roster import Credentials, Player
 from realtime.core.rows import RoomRow, SeatRow
 
 if TYPE_CHECKING:
     from realtime.core.party import Party
 
-Seats: TypeAlias = dict[str, tuple[Player, bool, str | None]]  # player, whether host, token hash
+
+class Seats(NamedTuple):
+    """The members, with what their rows depend on. Players are frozen, so this is a snapshot."""
+
+    players: dict[str, Player] = {}
+    host: str | None = None
+    credentials: dict[str, Credentials] = {}
+
+    def row(self, player_id: str) -> SeatRow | None:
+        """The row of a member; None of one who is none."""
+        player = self.players.get(player_id)
+        if player is None:
+            return None
+        known = self.credentials.get(player_id)
+        return SeatRow(
+            player_id=player_id,
+            username=player.username,
+            username_key=player.username_key,
+            role=player.role,
+            token_hash=known.token_hash if known else None,
+            is_host=player_id == self.host,
+            seat_index=player.seat,
+            joined_at=player.joined_at,
+        )
 
 
 def seats(document: Document[Any, Any]) -> Seats:
-    """Every member, with what its row depends on. Players are frozen, so this is a snapshot."""
-    roster, known = document.roster, document.roster.credentials
-    return {
-        key: (player, key == roster.host, known[key].token_hash if key in known else None)
-        for key, player in roster.players.items()
-    }
+    """The members as they are now."""
+    roster = document.roster
+    return Seats(dict(roster.players), roster.host, dict(roster.credentials))
 
 
 def changes(before: Seats, after: Seats) -> tuple[tuple[str, ...], tuple[SeatRow, ...]]:
     """The ids of the players whose rows differ, and the rows of those who are still members."""
-    changed = [key for key in before if before[key] != after.get(key)]
-    changed += [key for key in after if key not in before]
-    return tuple(changed), tuple(_seat_row(*after[key]) for key in changed if key in after)
+    if before == after:  # most turns
+        return (), ()
+    rows = {key: after.row(key) for key in before.players | after.players}
+    changed = [key for key, row in rows.items() if row != before.row(key)]
+    return tuple(changed), tuple(row for key in changed if (row := rows[key]))
 
 
 def room_row(
@@ -50,17 +72,4 @@ def room_row(
         alarm_at=outlook.next_at,
         alarms_parked=outlook.parked,
         expires_at=document.expires_at,
-    )
-
-
-def _seat_row(player: Player, is_host: bool, token_hash: str | None) -> SeatRow:
-    return SeatRow(
-        player_id=player.player_id,
-        username=player.username,
-        username_key=player.username_key,
-        role=player.role,
-        token_hash=token_hash,
-        is_host=is_host,
-        seat_index=player.seat,
-        joined_at=player.joined_at,
     )

@@ -22,6 +22,7 @@ from realtime.core.commands import Alarm, Command, Receive, Register, SetBack
 from realtime.core.document import Document, decoder_of, new_document
 from realtime.core.effects import Effect
 from realtime.core.party import Party
+from realtime.core.projection import Seats
 from realtime.core.room import Room
 from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, Snapshot
 from realtime.core.rules import RULES, Rule, create
@@ -75,7 +76,7 @@ class Turns:
         self._base = snapshot.version if snapshot else 0
         self._encoded = snapshot.state if snapshot else b""
         self._live: Document[Any, Any] | None = None  # None: to be read from _encoded
-        self._seats = projection.seats(self._document()) if snapshot else {}  # as committed
+        self._seats = projection.seats(self._document()) if snapshot else Seats()  # as committed
         self._outlook = alarms.outlook(self._document().alarms if snapshot else {})
         self._closed = bool(snapshot) and self._document().expires_at is not None
         self._journal: list[JournalRow] = []
@@ -150,7 +151,8 @@ class Turns:
         if not self._journal:
             return None
         document = self._document()
-        changed, rows = projection.changes(self._seats, projection.seats(document))
+        self._drafted = projection.seats(document)
+        changed, rows = projection.changes(self._seats, self._drafted)
         return Commit(
             key=self._key,
             uuid=self._uuid,
@@ -163,11 +165,11 @@ class Turns:
         )
 
     def committed(self) -> None:
-        """The draft is kept: go on from there."""
+        """What `draft` returned last is kept: go on from there."""
         self._base += len(self._journal)
         self._journal = []
         self._matches = []
-        self._seats = projection.seats(self._document())
+        self._seats = self._drafted
 
     def _rule(self, command: Command) -> Rule:
         return RULES[type(command)] if self._encoded else create

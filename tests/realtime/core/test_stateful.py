@@ -25,7 +25,8 @@ class MatchRoom(RuleBasedStateMachine):
         self.room = RoomOnTrial(Leet99(), max_spectators=2)
         self.members: dict[str, tuple[str, str]] = {}  # player id: name key, role
         self.retired: set[str] = set()  # members who left the match
-        self.created = self.started = False
+        self.removed: set[str] = set()  # who may not come back
+        self.created = self.started = self.ended = False
 
     def expected(self, player_id: str, name: str, role: str, host: bool) -> Code | None:
         """The first reason of the wire's list to refuse, if any."""
@@ -33,6 +34,8 @@ class MatchRoom(RuleBasedStateMachine):
             return Code.BAD_REQUEST
         if not self.created:
             return None if host else Code.ROOM_NOT_FOUND
+        if player_id in self.removed:
+            return Code.FORBIDDEN
         if player_id in self.members:
             if self.asked[player_id] != (name, role, host):
                 return Code.IDEMPOTENCY_KEY_REUSED
@@ -89,10 +92,42 @@ class MatchRoom(RuleBasedStateMachine):
         known = player_id in self.members and player_id not in self.retired
         assert self.room.receive(str(number), "LEAVE_ROOM").ok == known
         self.room.disconnect(str(number))
-        if known and self.started and self.members[player_id][1] == "player":
+        if known and self.started and not self.ended and self.members[player_id][1] == "player":
             self.retired.add(player_id)
+            self.ended = len(self.alive) <= 1
         elif known:
             del self.members[player_id]
+
+    @property
+    def alive(self) -> set[str]:
+        players = {player for player, (_, role) in self.members.items() if role == "player"}
+        return players - self.retired
+
+    @precondition(lambda self: self.created)
+    @rule(number=st.integers(0, 7))
+    def return_to_lobby(self, number):
+        expected = f"p_{number}" == self.room.host and self.ended
+        assert self.room.receive(str(number), "RETURN_TO_LOBBY").ok == expected
+        if expected:
+            self.started = self.ended = False
+            for player_id in self.retired:
+                del self.members[player_id]
+            self.retired = set()
+
+    @precondition(lambda self: self.created)
+    @rule(number=st.integers(0, 7), whom=st.integers(0, 7))
+    def kick(self, number, whom):
+        target = f"p_{whom}"
+        host, known = f"p_{number}" == self.room.host, target in self.members.keys() - self.retired
+        kicked = self.room.receive(str(number), "KICK", {"playerId": target})
+        assert kicked.ok == (host and known and number != whom)
+        if kicked.ok:
+            self.removed.add(target)
+            if self.started and not self.ended and self.members[target][1] == "player":
+                self.retired.add(target)
+                self.ended = len(self.alive) <= 1
+            else:
+                del self.members[target]
 
     @precondition(lambda self: self.created)
     @rule(number=st.integers(0, 7))
