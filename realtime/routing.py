@@ -19,7 +19,7 @@ from contracts.paths import is_id
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.usernames import clean_username
 from realtime.auth import fingerprint, token_hash
-from realtime.core.commands import Close, Command, Register, Remove, RetryAlarms
+from realtime.core.commands import Command, EndRoom, Register, Remove, RetryAlarms
 from realtime.http import Answer, HttpApplication, Request, Route
 from realtime.runtime import runtime
 
@@ -60,7 +60,7 @@ async def control(request: Request) -> Answer:
 def _command(asked: Control) -> Command:
     match asked:
         case CloseRoom():
-            return Close()
+            return EndRoom()
         case RemovePlayer(player_id):
             return Remove(player_id)
         case _:

@@ -100,7 +100,7 @@ class RoomOnTrial(Looks):
 
     def close(self) -> Outcome:
         """An administrator closes the room."""
-        return self.run(commands.Close())
+        return self.run(commands.EndRoom())
 
     def retry_alarms(self) -> Outcome:
         """An administrator gives parked alarms another try: they are due now."""

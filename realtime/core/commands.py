@@ -65,7 +65,7 @@ class Remove(Struct, frozen=True, tag_field="command", tag="remove"):
     player_id: str
 
 
-class Close(Struct, frozen=True, tag_field="command", tag="close"):
+class EndRoom(Struct, frozen=True, tag_field="command", tag="end-room"):
     """An administrator closes the room."""
 
 
@@ -86,7 +86,7 @@ Command: TypeAlias = (
     | SetBack
     | RetryAlarms
     | Remove
-    | Close
+    | EndRoom
     | Inspect
     | Refresh
 )

@@ -12,9 +12,9 @@ from realtime.core import attendance
 from realtime.core.alarms import Due
 from realtime.core.commands import (
     Alarm,
-    Close,
     Command,
     Connect,
+    EndRoom,
     Inspect,
     Presence,
     Receive,
@@ -118,7 +118,7 @@ def remove(room: Room, ask: Remove) -> None:
     room.party.remove(room, player)
 
 
-def close(room: Room, ask: Close) -> None:
+def end_room(room: Room, ask: EndRoom) -> None:
     """The room is ended by an administrator."""
     room.close()
 
@@ -166,7 +166,7 @@ RULES: dict[type[Command], Rule] = {
     SetBack: set_back,
     RetryAlarms: retry_alarms,
     Remove: remove,
-    Close: close,
+    EndRoom: end_room,
     Inspect: inspect,
     Refresh: refresh,
 }

@@ -6,7 +6,7 @@ import pytest
 
 from contracts.errors import Code
 from realtime.auth import token_hash
-from realtime.core.commands import Close, Connect, Presence, Remove
+from realtime.core.commands import Connect, EndRoom, Presence, Remove
 from realtime.core.surroundings import Graces
 from realtime.parties.leet99 import Leet99
 from realtime.testing import START, RoomOnTrial, opened
@@ -244,8 +244,8 @@ def test_an_administrator_removes_a_member_for_good(room):
 
 
 def test_an_administrator_closes_a_room(room):
-    assert room.run(Close()).ok
+    assert room.run(EndRoom()).ok
     assert room.sent_away == dict.fromkeys(("p_alice", "p_bob", "p_carl"), 4004)
     assert room.run(Connect(token_hash("t_alice"))).code == Code.ROOM_NOT_FOUND
-    assert room.run(Close()).code == Code.ROOM_NOT_FOUND
+    assert room.run(EndRoom()).code == Code.ROOM_NOT_FOUND
     assert room.commits[-1].row.status == "closed"

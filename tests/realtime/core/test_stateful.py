@@ -40,8 +40,10 @@ class MatchRoom(RuleBasedStateMachine):
             if self.asked[player_id] != (name, role, host):
                 return Code.IDEMPOTENCY_KEY_REUSED
             return Code.MATCH_ALREADY_STARTED if player_id in self.retired else None
-        if host:
-            return Code.ROOM_ALREADY_EXISTS
+        return Code.ROOM_ALREADY_EXISTS if host else self.refused(name, role)
+
+    def refused(self, name: str, role: str) -> Code | None:
+        """Why a stranger is not admitted."""
         if role == "player" and self.started:
             return Code.MATCH_ALREADY_STARTED
         if any(key == username_key(name) for key, _ in self.members.values()):
