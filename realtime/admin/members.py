@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from contracts.http import RemovePlayer
 from realtime.admin.asking import Ask
 from realtime.admin.controls import Controls
-from realtime.models import Seat
+from realtime.models import RoomStatus, Seat
 
 MEMBER_FIELDS = ("username", "role", "is_host", "seat_index", "player_id", "joined_at")
 
@@ -19,7 +19,7 @@ def _removal(seat: Seat) -> Ask:
 
 @admin.register(Seat)
 class MemberAdmin(Controls):
-    """Members, wherever they are. Token hashes stay in the table."""
+    """Members of rooms that are not closed. Token hashes stay in the table."""
 
     list_display = ("username", "room", "role", "is_host", "player_id", "joined_at")
     list_filter = ("role", "room__party")
@@ -31,7 +31,8 @@ class MemberAdmin(Controls):
     actions = ("remove_members",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Seat]:
-        return super().get_queryset(request).defer("room__state", "token_hash")
+        members = super().get_queryset(request).exclude(room__status=RoomStatus.CLOSED)
+        return members.defer("room__state", "token_hash")
 
     @admin.action(description="Remove: they may not come back", permissions=["control"])
     def remove_members(self, request: HttpRequest, seats: QuerySet[Seat]) -> None:

@@ -115,7 +115,7 @@ class OrmStore:
     async def _findings(self) -> dict[str, str]:
         try:
             async with asyncio.timeout(CHECK_LIMIT_S):
-                missing = await self._missing_migrations(self._reads)
+                missing = await self._missing_migrations(self._writes)  # whose claim it is, too
         except NotMigrated as problem:
             return {"database": "ok", "migrations": str(problem)}
         except (StorageUnavailable, TimeoutError):

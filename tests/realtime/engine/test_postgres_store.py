@@ -307,3 +307,19 @@ def test_a_claim_is_taken_again_after_the_connection_was_lost(postgresql):
         await first.close()
 
     asyncio.run(story())
+
+
+def test_a_process_that_lost_its_claim_is_not_ready(postgresql):
+    async def story():
+        first = orm_store(postgresql.config, claim=True)
+        second = orm_store(postgresql.config, claim=True)
+        await first.start()
+        assert postgresql.terminate()
+        await second.start()
+        assert await first.check() == {"database": "does not answer"}
+        with pytest.raises(StorageUnavailable, match="another realtime process"):
+            await first.commit(batch(ROOM))
+        assert (await second.check())["database"] == "ok"
+        await asyncio.gather(first.close(), second.close())
+
+    asyncio.run(story())
