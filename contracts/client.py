@@ -40,7 +40,8 @@ from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 RETRY_IN_S = 0.05  # with less time left, a second try could not end well
 PING_TIMEOUT_S = 1.0
 JSON = (b"Content-Type", b"application/json")
-_SILENCE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
+# It is not there, says itself that it stops, is asked too much already, or is too slow.
+OUTAGE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
 
 
 class Call(NamedTuple):
@@ -136,7 +137,7 @@ class RealtimeClient:
         try:
             return await self._ask_twice(call, model)
         except RoomError as failure:
-            if isinstance(failure, BrokenAnswer) or failure.code in _SILENCE:
+            if isinstance(failure, BrokenAnswer) or failure.code in OUTAGE:
                 self._complaints.add(str(failure))
             raise
         finally:

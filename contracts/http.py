@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from contracts.limits import IDENTITY_MAX
+from contracts.limits import BIG_INTEGER_MAX, IDENTITY_MAX, INTEGER_MAX
 
 Role = Literal["player", "spectator"]
 Visibility = Literal["public", "private"]
@@ -142,11 +142,11 @@ class ControlReply(Struct, frozen=True):
 class Standing(Struct, frozen=True, rename="camel"):
     """How one participant ended a match. Equals share a rank, and the next one is skipped."""
 
-    rank: int
-    player_id: str
-    username: str
+    rank: Annotated[int, Meta(ge=1, le=INTEGER_MAX)]
+    player_id: Identity
+    username: Annotated[str, Meta(min_length=1, max_length=IDENTITY_MAX, pattern=r"^[^\x00]+\Z")]
     role: Literal["player", "bot"]
-    score: int
+    score: Annotated[int, Meta(ge=-BIG_INTEGER_MAX, le=BIG_INTEGER_MAX)]
 
 
 class MatchInfo(Struct, frozen=True, rename="camel"):

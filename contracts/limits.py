@@ -21,4 +21,5 @@ BOTS_MAX = 99  # in a room
 ROOM_ID_LENGTH = 6
 ROOM_ID_ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ234567"  # valid in RFC 4648 and Crockford base 32
 ROOM_ID_ATTEMPTS = 5
+INTEGER_MAX, BIG_INTEGER_MAX = 2**31 - 1, 2**63 - 1  # what databases can hold
 IDENTITY_MAX = 128  # printable ASCII characters of a playerId or playerToken

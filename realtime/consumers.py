@@ -38,12 +38,14 @@ JOIN_REFUSALS = {
 }
 
 
-class RoomConsumer(AsyncConsumer):
+class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no types
     """One socket at `/parties/{party}/{roomId}`.
 
     It uses no channel layer and no ORM, so it reads its events in a plain loop: the framework's
     own would spend a task on each event, and a hop to a shared thread.
     """
+
+    timer: asyncio.TimerHandle | None = None  # closes a socket that shows no token
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve the socket until it is gone, however that comes."""
@@ -96,7 +98,6 @@ class RoomConsumer(AsyncConsumer):
         self.outbox = Outbox(self.base_send, settings.socket_queue_bytes, on_close=self._forget)
         self.connection = Connection(key, self.outbox)
         self.guard = FloodGuard(frame_limits(settings))
-        self.timer: asyncio.TimerHandle | None = None
         self.runtime.strangers.add(self)
 
     async def _read(self, frame: bytes, now: float) -> None:

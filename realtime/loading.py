@@ -33,6 +33,19 @@ def load_parties(paths: Iterable[str]) -> dict[str, Party]:
 
 
 def _party(path: str) -> Party:
+    """The one instance of a party that serves all its rooms."""
+    found = _class(path)
+    for name in ("State", "Settings"):
+        if _holds_set(_type_info(getattr(found, name), f"{path}'s {name}")):
+            raise UnusableParty(f"{path} can't keep a set: use a list or a dict.")
+    _try_empty(found, path)
+    try:
+        return found()
+    except Exception as problem:
+        raise UnusableParty(f"{path} can't be made: {_told(problem)}.") from problem
+
+
+def _class(path: str) -> type[Party]:
     module, _, name = path.rpartition(".")
     found = getattr(_module(module, path), name, None)
     if found is None:
@@ -41,16 +54,28 @@ def _party(path: str) -> Party:
         raise UnusableParty(f"{path} is not a room type: make it a subclass of Party.")
     if not is_party(getattr(found, "slug", "")):
         raise UnusableParty(f"{path} needs a slug: 1 to 32 lower-case letters, digits and dashes.")
-    for model in (found.State, found.Settings):
-        if _holds_set(inspect.type_info(model)):
-            raise UnusableParty(f"{path} can't keep a set: use a list or a dict.")
+    return found
+
+
+def _type_info(model: type, whose: str) -> inspect.Type:
+    """A type with all that its annotations name."""
     try:
-        found.State()
-        msgspec.json.decode(b"{}", type=found.Settings)
+        return inspect.type_info(model)
+    except Exception as problem:
+        said = f"{type(problem).__name__}: {problem}"  # it happened where no author would look
+        raise UnusableParty(f"{whose} can't be read: {said}.") from problem
+
+
+def _try_empty(party: type[Party], path: str) -> None:
+    """Make what a new room begins with."""
+    try:
+        party.State()
+        msgspec.json.decode(b"{}", type=party.Settings)
     except (TypeError, msgspec.ValidationError) as problem:
         reason = f"give every field of State and Settings a default ({problem})"
         raise UnusableParty(f"{path} can't make an empty room: {reason}.") from problem
-    return found()
+    except Exception as problem:
+        raise UnusableParty(f"{path} can't make an empty room: {_told(problem)}.") from problem
 
 
 def _holds_set(root: object) -> bool:

@@ -49,8 +49,8 @@ class User(AbstractUser):
     user_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     external_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
     display_name = models.CharField(max_length=150, blank=True, default="", db_default="")
-    first_name = None
-    last_name = None
+    first_name = None  # type: ignore[assignment]  # Django's way to leave a field out
+    last_name = None  # type: ignore[assignment]
 
     class Meta:
         db_table = "users"

@@ -29,8 +29,9 @@ Outgoing: TypeAlias = bytes | View | Close
 class Outbox:
     """Sends without making anybody wait. More than `limit_bytes` waiting: slow consumer, closed.
 
-    Views may be larger, and are counted apart: the newest of those that replace each other,
-    and VIEWS_WAITING others.
+    Views may be larger, and are counted apart: the newest of those that replace each other, and
+    VIEWS_WAITING others. The verdict falls when the server has had its chance: many turns may be
+    told at once.
     """
 
     def __init__(self, send: Send, limit_bytes: int, on_close: Callable[[], None]) -> None:
@@ -43,12 +44,11 @@ class Outbox:
         self._view: View | None = None  # the newest in _waiting that may be replaced
         self._views_waiting = 0  # that may not
         self._task: asyncio.Task[None] | None = None
+        self._judging = False
         self.closed = False
 
     def send(self, frame: bytes) -> None:
         """Queue one text frame."""
-        if self._waiting_bytes > self._limit_bytes:
-            self._give_up()
         self._waiting_bytes += len(frame)
         self._put(frame)
 
@@ -56,12 +56,10 @@ class Outbox:
         """Queue a snapshot; if it `replaces`, an older one that still waits is not sent."""
         shown = View(view, replaces)
         if replaces:
-            if self._view in self._waiting:
+            if self._view:
                 self._waiting.remove(self._view)
             self._view = shown
         else:
-            if self._views_waiting >= VIEWS_WAITING:
-                self._give_up()
             self._views_waiting += 1
         self._put(shown)
 
@@ -79,9 +77,14 @@ class Outbox:
         if self._task:
             self._task.cancel()
 
-    def _give_up(self) -> None:
-        """The peer does not take what it is sent."""
-        if not self.closed:
+    @property
+    def _full(self) -> bool:
+        return self._waiting_bytes > self._limit_bytes or self._views_waiting > VIEWS_WAITING
+
+    def _judge(self) -> None:
+        """Still full, after the server could have taken something: the peer reads too slowly."""
+        self._judging = False
+        if self._full and not self.closed:
             self._waiting.clear()
             self.close(Close.SLOW_CONSUMER)
 
@@ -91,6 +94,9 @@ class Outbox:
         self._waiting.append(outgoing)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._drain())
+        if self._full and not self._judging:
+            self._judging = True
+            asyncio.get_running_loop().call_soon(self._judge)
 
     async def _drain(self) -> None:
         try:
@@ -110,6 +116,8 @@ class Outbox:
         if isinstance(outgoing, View):
             frame = outgoing.frame
             self._views_waiting -= not outgoing.replaceable
+            if outgoing is self._view:
+                self._view = None
         else:
             frame = outgoing
             self._waiting_bytes -= len(frame)

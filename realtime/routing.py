@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import assert_never
 
 from contracts import jsonio
 from contracts.errors import Code, RoomError, bad_request
@@ -13,13 +14,14 @@ from contracts.http import (
     Health,
     RegisterRequest,
     RemovePlayer,
+    RetryAlarms,
 )
 from contracts.limits import BODY_MAX_BYTES, SERVICE_BODY_MAX_BYTES
 from contracts.paths import is_id
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.usernames import clean_username
 from realtime.auth import fingerprint, token_hash
-from realtime.core.commands import Command, EndRoom, Register, Remove, RetryAlarms
+from realtime.core import commands
 from realtime.http import Answer, HttpApplication, Request, Route
 from realtime.runtime import runtime
 
@@ -33,7 +35,7 @@ async def register(request: Request) -> Answer:
     username = clean_username(ask.username)
     if not serving.rooms.party(key.party).offers_lobby:
         raise bad_request("party", "This party's rooms are not created or joined through the lobby")
-    command = Register(
+    command = commands.Register(
         player_id=ask.player_id,
         token_hash=token_hash(ask.player_token),
         fingerprint=fingerprint(ask),
@@ -57,14 +59,16 @@ async def control(request: Request) -> Answer:
     return Answer(200, ControlReply())
 
 
-def _command(asked: Control) -> Command:
+def _command(asked: Control) -> commands.Command:
     match asked:
         case CloseRoom():
-            return EndRoom()
+            return commands.EndRoom()
         case RemovePlayer(player_id):
-            return Remove(player_id)
+            return commands.Remove(player_id)
+        case RetryAlarms():
+            return commands.RetryAlarms()
         case _:
-            return RetryAlarms()
+            assert_never(asked)
 
 
 async def state(request: Request) -> Answer:

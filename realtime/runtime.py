@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from random import Random
+from typing import Protocol
 
 from django.conf import settings as django_settings
 
@@ -25,6 +26,12 @@ from realtime.loading import load_parties
 PARTIES = ("realtime.parties.leet99.Leet99", "realtime.parties.chat.ChatParty")
 
 
+class Stranger(Protocol):
+    """An open socket that has not entered a room yet."""
+
+    address: str  # where it comes from, or ""
+
+
 class Runtime:
     """One process of the realtime service."""
 
@@ -35,7 +42,7 @@ class Runtime:
         self.hub = Hub()
         self.service_keys = ServiceKeys(settings.service_keys)
         self.origins = Origins(settings.allowed_origins)
-        self.strangers: set[object] = set()  # open sockets that have not entered a room yet
+        self.strangers: set[Stranger] = set()
         engine = Engine(
             store=store,
             hub=self.hub,
@@ -98,21 +105,24 @@ class Process:
 
     def __init__(self, make_store: Callable[[Environment], Store]) -> None:
         self.make_store = make_store
-        self._started: Runtime | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Task[Runtime] | None = None
 
     async def runtime(self) -> Runtime:
-        """The runtime, started. Raises StorageUnavailable; the next call tries again."""
-        if self._started is None:
-            async with self._starting:
-                self._started = self._started or await self._start()
-        return self._started
+        """The runtime, started once for all who ask. Raises StorageUnavailable; the next call tries
+        again. A caller that goes away stops nothing: storage is claimed for the others."""
+        if self._starting is None or _failed(self._starting):
+            self._starting = asyncio.create_task(self._start())
+        return await asyncio.shield(self._starting)
 
     async def _start(self) -> Runtime:
         settings: Environment = django_settings.GREENROOM
         made = Runtime(settings, self.make_store(settings))
         await made.start()
         return made
+
+
+def _failed(task: asyncio.Task[Runtime]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
 
 
 process = Process(orm_store)

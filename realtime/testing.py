@@ -69,27 +69,39 @@ class RoomOnTrial(Looks):
         self.connected.discard(f"p_{name}")
 
     def receive(self, name: str, kind: str, payload: Any = None) -> Outcome:
-        """A socket of `name` sends a message; a volatile one is relayed, and changes nothing."""
-        raw, declared = jsonio.raw({} if payload is None else payload), self.party.messages
-        if kind in declared and declared[kind].volatile:
-            return self._relay(name, declared[kind], raw)
-        return self.run(commands.Receive(f"p_{name}", kind, raw))
+        """A socket of `name` sends a message; a volatile one is relayed, and changes nothing.
 
-    def _relay(self, name: str, message: Message, payload: Raw) -> Outcome:
+        What a socket refuses by itself never reaches the room: a stranger, a bad payload.
+        """
+        player_id, raw = f"p_{name}", jsonio.raw({} if payload is None else payload)
         self.effects = []
         try:
-            message.handle(payload, self.party, self._relay_of(f"p_{name}"))
+            message = self._message(player_id, kind)
+            if message.volatile:
+                return self._relay(player_id, message, raw)
+            known = message.canonical(raw)
         except RoomError as error:
             return Outcome(Turn(error=error))
+        return self.run(commands.Receive(player_id, kind, known))
+
+    def _message(self, player_id: str, kind: str) -> Message:
+        if player_id not in self.connected:
+            raise RoomError(Code.UNAUTHORIZED, "Send JOIN_ROOM first")
+        return self.party.message_of(kind)
+
+    def _relay(self, player_id: str, message: Message, payload: Raw) -> Outcome:
+        try:
+            message.handle(payload, self.party, self._relay_of(player_id))
+        except RoomError:
+            raise
         except Exception as bug:  # noqa: BLE001  a party may raise anything
             return Outcome(Turn(error=RoomError(Code.INTERNAL_ERROR), bug=bug))
         return Outcome(Turn())
 
     def _relay_of(self, player_id: str) -> Relay:
-        here = player_id in self.connected
-        player = self._document.roster.member(player_id) if here else None
-        if player is None:
-            raise RoomError(Code.UNAUTHORIZED, "Send JOIN_ROOM first")
+        player = self._document.roster.member(player_id)
+        if player is None:  # since an earlier snapshot was loaded
+            raise RoomError(Code.UNAUTHORIZED, "You are not a member of this room any more")
         return Relay(
             player_id, player.username, self.now, lambda frame: self.effects.append(ToAll(frame))
         )

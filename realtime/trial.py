@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -67,6 +68,7 @@ class Looks:
         self.effects: list[effects.Effect] = []  # of the last act
         self._surroundings = Surroundings(Random, max_spectators, graces, verify=True)
         self._snapshot: Snapshot | None = None
+        self._seeds = count()
         self.turns = self._turns()
 
     def _turns(self) -> Turns:
@@ -80,7 +82,8 @@ class Looks:
         )
 
     def _seed(self) -> int:
-        return len(self.commits)
+        """Another one for each turn, and the same ones in every trial."""
+        return next(self._seeds)
 
     @property
     def _document(self) -> Document[Any, Any]:
@@ -148,7 +151,7 @@ class Looks:
         exception if it failed."""
         turns = self._turns()  # thrown away, with whatever this look would change
         turns.begin(self.now, self.connected)
-        turn = turns.run(Refresh(), self._seed())
+        turn = turns.run(Refresh(), seed=0)
         if turn.error:
             raise ValueError(f"{name} sees nothing: {turn.error}") from turn.bug
         (views,) = (one for one in turn.effects if isinstance(one, effects.ToEach))
@@ -170,9 +173,9 @@ class Looks:
 
     @property
     def kinds(self) -> list[str]:
-        """Types of the frames, one for a view that goes to each."""
-        kinds = [(to in ("*", "asker"), frame["type"]) for to, frame in self.frames]
-        return [kind for n, (_, kind) in enumerate(kinds) if n == 0 or kinds[n - 1] != kinds[n]]
+        """Types of the frames; a view that goes to each counts once."""
+        sent = [_sent(one) for one in self.effects]
+        return [decode(frames[0][1])["type"] for frames in sent if frames]
 
     @property
     def sent_away(self) -> dict[str, int]:

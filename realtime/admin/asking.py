@@ -1,4 +1,4 @@
-"""Commands to many rooms: a few at once, for a limited time, and none into silence."""
+"""Commands to many rooms: a few at once, for a limited time, and none during an outage."""
 
 import asyncio
 from collections import deque
@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from config.clients import realtime_client
 from config.env import Environment
-from contracts.client import RealtimeClient
+from contracts.client import OUTAGE, RealtimeClient
 from contracts.errors import Code, RoomError
 from contracts.http import Control
 from realtime.models import Room
 
 AT_ONCE = 8
-SILENCE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
 # The client asks again after a lost answer, and then these may be due to its first try.
 ALREADY = {
     Code.ROOM_NOT_FOUND: "Room not found: it is closed already",
@@ -21,7 +20,7 @@ ALREADY = {
 }
 
 
-class Ask(NamedTuple):
+class Order(NamedTuple):
     """One command to one room."""
 
     room: Room
@@ -29,10 +28,10 @@ class Ask(NamedTuple):
     words: str  # what is asked, for the room's history
 
 
-class Answer(NamedTuple):
-    """What became of it."""
+class Fate(NamedTuple):
+    """What became of an order."""
 
-    ask: Ask
+    order: Order
     refusal: RoomError | None
 
     @property
@@ -43,30 +42,32 @@ class Answer(NamedTuple):
         return ALREADY.get(self.refusal.code, self.refusal.message)
 
     @property
-    def silent(self) -> bool:
-        """Whether the service said nothing."""
-        return self.refusal is not None and self.refusal.code in SILENCE
+    def ends_asking(self) -> bool:
+        """Whether asking on is of no use: this is the state of the service, not of the room."""
+        return self.refusal is not None and self.refusal.code in OUTAGE
 
 
-async def ask_rooms(environment: Environment, asks: Sequence[Ask]) -> list[Answer]:
-    """The answers of those that were asked. The rest was not: the service fell silent, or as much
-    time had passed as one call may take. So this takes twice that time at most."""
+async def ask_rooms(environment: Environment, orders: Sequence[Order]) -> list[Fate]:
+    """The fates of the orders that were given. The rest was not: asking on was of no use, or as
+    much time had passed as one call may take. So this takes twice that time at most."""
     client = realtime_client(environment)
-    asking = Asking(client, asks, stop_after_s=environment.realtime_total_timeout_s)
+    asking = Asking(client, orders, stop_after_s=environment.realtime_total_timeout_s)
     try:
         await asking.run(min(AT_ONCE, environment.realtime_calls_max))
     finally:
         await client.close()
-    return asking.answers
+    return asking.fates
 
 
 class Asking:
-    """Asks that wait for their turn, and the answers so far."""
+    """Orders that wait for their turn, and the fates of the others."""
 
-    def __init__(self, client: RealtimeClient, asks: Sequence[Ask], *, stop_after_s: float) -> None:
-        self.answers: list[Answer] = []
+    def __init__(
+        self, client: RealtimeClient, orders: Sequence[Order], *, stop_after_s: float
+    ) -> None:
+        self.fates: list[Fate] = []
         self._client = client
-        self._waiting = deque(asks)
+        self._waiting = deque(orders)
         self._stop_at = asyncio.get_running_loop().time() + stop_after_s
 
     async def run(self, at_once: int) -> None:
@@ -77,16 +78,16 @@ class Asking:
 
     async def _ask_on(self) -> None:
         while self._waiting and not self._over:
-            self.answers.append(await self._ask(self._waiting.popleft()))
+            self.fates.append(await self._ask(self._waiting.popleft()))
 
-    async def _ask(self, ask: Ask) -> Answer:
+    async def _ask(self, order: Order) -> Fate:
         try:
-            await self._client.control(ask.room.party, ask.room.code, ask.control)
+            await self._client.control(order.room.party, order.room.code, order.control)
         except RoomError as refusal:
-            return Answer(ask, refusal)
-        return Answer(ask, None)
+            return Fate(order, refusal)
+        return Fate(order, None)
 
     @property
     def _over(self) -> bool:
         late = asyncio.get_running_loop().time() >= self._stop_at
-        return late or any(answer.silent for answer in self.answers)
+        return late or any(fate.ends_asking for fate in self.fates)

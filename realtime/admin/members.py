@@ -5,16 +5,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from contracts.http import RemovePlayer
-from realtime.admin.asking import Ask
+from realtime.admin.asking import Order
 from realtime.admin.controls import Controls
 from realtime.models import RoomStatus, Seat
 
 MEMBER_FIELDS = ("username", "role", "is_host", "seat_index", "player_id", "joined_at")
 
 
-def _removal(seat: Seat) -> Ask:
+def _removal(seat: Seat) -> Order:
     player_id = seat.player_id or ""
-    return Ask(seat.room, RemovePlayer(player_id), f"Remove {seat.username} ({player_id})")
+    return Order(seat.room, RemovePlayer(player_id), f"Remove {seat.username} ({player_id})")
 
 
 @admin.register(Seat)

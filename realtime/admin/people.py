@@ -5,6 +5,8 @@ from django.contrib.auth.admin import UserAdmin
 
 from realtime.models import User
 
+PERMISSIONS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+
 
 @admin.register(User)
 class PeopleAdmin(UserAdmin):
@@ -16,6 +18,6 @@ class PeopleAdmin(UserAdmin):
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Identity", {"fields": ("user_id", "external_id", "display_name", "email")}),
-        ("Permissions", UserAdmin.fieldsets[2][1]),
+        ("Permissions", {"fields": PERMISSIONS}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )

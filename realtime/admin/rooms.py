@@ -10,7 +10,7 @@ from django.utils.safestring import mark_safe
 from msgspec import Struct
 
 from contracts.http import CloseRoom, RetryAlarms
-from realtime.admin.asking import Ask
+from realtime.admin.asking import Order
 from realtime.admin.controls import Controls
 from realtime.admin.members import MEMBER_FIELDS
 from realtime.admin.readonly import ReadOnly
@@ -105,11 +105,11 @@ class RoomAdmin(Controls):
 
     @admin.action(description="Close: everybody is sent away", permissions=["control"])
     def close_rooms(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
-        self.command(request, rooms, lambda room: Ask(room, CloseRoom(), "Close"))
+        self.command(request, rooms, lambda room: Order(room, CloseRoom(), "Close"))
 
     @admin.action(description="Give parked alarms another try", permissions=["control"])
     def retry_alarms(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
-        self.command(request, rooms, lambda room: Ask(room, RetryAlarms(), "Retry alarms"))
+        self.command(request, rooms, lambda room: Order(room, RetryAlarms(), "Retry alarms"))
 
     @admin.display(description="players")
     def members(self, room: Room) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from contracts.sockets import Close
 from realtime.core.alarms import Due
 from realtime.core.roster import Player
 
@@ -30,6 +31,8 @@ def reconcile(room: Room) -> None:
     """Set and cancel the alarms so that they say who is away now."""
     if room.closed:
         room.alarms.clear()
+        for player in room.present:
+            room.disconnect(player, Close.ROOM_NOT_FOUND)
         return
     roster, graces = room.roster, room.surroundings.graces
     somebody = not room.connected.isdisjoint(roster.players)

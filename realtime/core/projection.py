@@ -49,9 +49,17 @@ def changes(before: Seats, after: Seats) -> tuple[tuple[str, ...], tuple[SeatRow
     """The ids of the players whose rows differ, and the rows of those who are still members."""
     if before == after:  # most turns
         return (), ()
-    rows = {key: after.row(key) for key in before.players | after.players}
-    changed = [key for key, row in rows.items() if row != before.row(key)]
-    return tuple(changed), tuple(row for key in changed if (row := rows[key]))
+    changed = [key for key in before.players | after.players if _differs(key, before, after)]
+    return tuple(changed), tuple(row for key in changed if (row := after.row(key)))
+
+
+def _differs(player_id: str, before: Seats, after: Seats) -> bool:
+    was, is_now = before.players.get(player_id), after.players.get(player_id)
+    if was is not is_now and was != is_now:
+        return True
+    if (player_id == before.host) != (player_id == after.host):
+        return True
+    return before.credentials.get(player_id) != after.credentials.get(player_id)
 
 
 def room_row(

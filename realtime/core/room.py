@@ -111,7 +111,8 @@ class Room:
 
     @phase.setter
     def phase(self, phase: str) -> None:
-        if not isinstance(phase, str) or not 0 < len(phase) <= PHASE_MAX:
+        legal = isinstance(phase, str) and 0 < len(phase) <= PHASE_MAX and phase.isprintable()
+        if not legal:
             raise ValueError(f"A phase is a text of 1 to {PHASE_MAX} characters, not {phase!r}")
         self.document.phase = phase
 
@@ -158,9 +159,10 @@ class Room:
         return self.document.alarms
 
     def due(self, name: str) -> float | None:
-        """When an alarm is due, in seconds since the epoch; None when there is no such alarm."""
+        """When an alarm is due, in seconds since the epoch; None when there is none, or when it was
+        given up."""
         found = self.document.alarms.get(name)
-        return found.at if found else None
+        return found.at if found and not found.parked else None
 
     @property
     def closed(self) -> bool:
@@ -206,12 +208,9 @@ class Room:
         self.effects.append(Disconnect(player.player_id, code))
 
     def close(self) -> None:
-        """End the room for good: everybody is sent away, and nothing happens here any more."""
+        """End the room for good. When the turn has been told, everybody is sent away, and nothing
+        happens here any more."""
         self.document.expires_at = self.now + self.surroundings.graces.closed_s
-        self.document.alarms.clear()
-        for player in self.players:
-            if player.player_id in self.connected:
-                self.disconnect(player, Close.ROOM_NOT_FOUND)
 
     def record(
         self, match_id: str, started_at: float, end_reason: str, standings: Sequence[Standing]
@@ -229,6 +228,8 @@ class Room:
             settings=jsonio.encode(self.settings),
             standings=tuple(standings),
         )
+        if len({one.player_id for one in match.standings}) < len(match.standings):
+            raise ValueError("A participant stands in the standings once")
         # Struct types are checked when they are read, so that a wrong one is named here, not there.
         self.matches.append(msgspec.json.decode(jsonio.encode(match), type=MatchRow))
 

@@ -67,6 +67,7 @@ class JournalRow(Struct, frozen=True):
     entry: bytes
 
 
+TIME_MAX = 253_402_300_799.0  # the end of the year 9999, which databases can hold
 Word = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*\Z")]
 
 
@@ -74,7 +75,7 @@ class MatchRow(Struct, frozen=True):
     """A finished match. It outlives its room."""
 
     match_id: Word
-    started_at: float  # seconds since the epoch
+    started_at: Annotated[float, Meta(ge=0, le=TIME_MAX)]  # seconds since the epoch
     ended_at: float
     end_reason: Word
     settings: bytes  # JSON

@@ -81,6 +81,7 @@ class Turns:
         self._closed = bool(snapshot) and self._document().expires_at is not None
         self._journal: list[JournalRow] = []
         self._matches: list[MatchRow] = []
+        self._drafted = self._seats
         self._now = 0.0
         self._connected: frozenset[str] = frozenset()
         self._journalled: frozenset[str] | None = None  # the connected that the journal implies
@@ -126,8 +127,10 @@ class Turns:
             return Turn(error=RoomError(Code.INTERNAL_ERROR), bug=bug)
         return Turn(reply, effects=tuple(room.effects))
 
-    def ring(self, seed: Callable[[], int], failure: Exception | None = None) -> list[Rung]:
-        """Run each alarm that is due as a turn of its own.
+    def ring(
+        self, seed: Callable[[], int], most: int | None = None, failure: Exception | None = None
+    ) -> list[Rung]:
+        """Run each alarm that is due, or `most` of them, as a turn of its own; the earliest first.
 
         One that fails leaves no trace but this: it is tried again later, or parked. With `failure`,
         which is what became of them before, they all are.
@@ -135,7 +138,7 @@ class Turns:
         if self.next_alarm is None or self.next_alarm > self._now:
             return []
         rung: list[Rung] = []
-        for name in alarms.names_due(self._document().alarms, self._now):
+        for name in alarms.names_due(self._document().alarms, self._now)[:most]:
             if name not in self._document().alarms:  # the one before it has cancelled it
                 continue
             alarm = Alarm(name)

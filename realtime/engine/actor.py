@@ -10,11 +10,12 @@ from contracts import jsonio
 from contracts.errors import Code, RoomError
 from contracts.incidents import report
 from contracts.sockets import ErrorFrame
-from realtime.core.commands import Inspect, Presence, Refresh
+from realtime.core.commands import Inspect, Refresh
 from realtime.core.effects import RefreshSoon, ToEach
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.core.turns import Turn
+from realtime.engine.departures import Departures
 from realtime.engine.memory import Answered, Engine, Memory
 from realtime.engine.posts import Post
 from realtime.engine.refresher import Refresher
@@ -41,8 +42,7 @@ class Actor:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None  # seconds since the epoch: what the timer waits for
         self._woken = False  # due alarms, or a change of presence, want a turn
-        self._presence_changed = False
-        self._left: set[str] = set()  # players who closed their last socket themselves
+        self._departures = Departures()
         self.used_at = engine.clock()
 
     @property
@@ -77,10 +77,8 @@ class Actor:
         self._start()
 
     def absent(self, player_id: str, *, by_peer: bool) -> None:
-        """A player has no connection here any more. Several who go at once become one turn."""
-        self._presence_changed = True
-        if by_peer:
-            self._left.add(player_id)
+        """A player has no connection here any more."""
+        self._departures.add(player_id, by_peer=by_peer)
         self.wake()
 
     def rest(self) -> None:
@@ -130,10 +128,8 @@ class Actor:
         batch = [self._mailbox.popleft() for _ in range(size)]
         if self._look and any(post.answer is self._look for post in batch):
             self._look = None
-        if self._presence_changed:
-            batch.insert(0, Post(Presence(tuple(sorted(self._left)))))
-            self._presence_changed = False
-            self._left.clear()
+        if self._departures.untold:
+            batch.insert(0, self._departures.post())
         return batch
 
     async def _settle(self, batch: list[Post]) -> None:
@@ -141,30 +137,38 @@ class Actor:
         try:
             async with asyncio.timeout(self._engine.limits.commit_deadline_s):
                 answered = await self._memory.run(batch)
-        except (StorageUnavailable, TimeoutError) as problem:
-            self._complain(str(problem) or "no answer in time")
-            # Nobody knows what was kept. Those who wait behind would only wait as long again.
-            batch += self._mailbox
-            self._mailbox.clear()
-            answered = _all(batch, Turn(error=RoomError(Code.STORAGE_UNAVAILABLE)))
-        except Busy as problem:
-            self._complain(str(problem))
-            answered = _all(batch, Turn(error=RoomError(Code.ROOM_BUSY)))
         except asyncio.CancelledError:
             self._turn_away(batch)
             raise
-        except Exception as bug:  # noqa: BLE001  whatever it is, it is this room's trouble alone
-            answered = _all(batch, Turn(error=self._report(bug)))
+        except Exception as problem:  # noqa: BLE001  whatever it is, it is this room's trouble alone
+            self._departures.settled(batch, noted=False)
+            answered = self._failed(batch, problem)
+        else:
+            self._departures.settled(batch, noted=True)
         for post, turn in answered:
             self._release(post, turn)
+
+    def _failed(self, batch: list[Post], problem: Exception) -> list[Answered]:
+        """What those in a batch are told when none of it was kept, or nobody knows."""
+        if isinstance(problem, Busy):
+            self._complain(str(problem))
+            return _all(batch, RoomError(Code.ROOM_BUSY))
+        if isinstance(problem, StorageUnavailable | TimeoutError):
+            self._complain(str(problem) or "no answer in time")
+            # Those who wait behind would only wait as long again.
+            batch += self._mailbox
+            self._mailbox.clear()
+            return _all(batch, RoomError(Code.STORAGE_UNAVAILABLE))
+        return _all(batch, self._report(problem))
 
     def _complain(self, reason: str) -> None:
         """Tell the operator, and owe everybody a view: what was kept was not announced."""
         self._engine.complaints.add(reason)
-        self._refresher.owe()
+        if self._departures.untold or self._engine.hub.present(self._key):
+            self._refresher.owe()
 
     def _release(self, post: Post, turn: Turn) -> None:
-        """Answer one command and send its effects: from nowhere else does anything leave."""
+        """Answer one command and send its effects: nothing of a turn leaves from anywhere else."""
         try:
             if turn.bug:
                 self._refuse(post, self._report(turn.bug))
@@ -202,15 +206,17 @@ class Actor:
     def _ask_refresh(self) -> None:
         if self._engine.hub.present(self._key):
             self._put(Post(Refresh()))
+        elif self._departures.untold:
+            self.wake()
 
     def _plan_alarm(self) -> None:
         """Be on time for the next alarm. Should the room be forgotten, the clock finds it."""
-        due = self._memory.next_alarm
-        if due == self._alarm_at:
+        due, now = self._memory.next_alarm, self._engine.clock()
+        if due == self._alarm_at and (due is None or due > now):
             return
         self._cancel_alarm()
         if due is not None:
-            delay_s = max(due - self._engine.clock(), ALARM_PAUSE_S)
+            delay_s = max(due - now, ALARM_PAUSE_S)
             self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
             self._alarm_at = due
 
@@ -225,5 +231,5 @@ class Actor:
         self._alarm = self._alarm_at = None
 
 
-def _all(batch: list[Post], turn: Turn) -> list[Answered]:
-    return [Answered(post, turn) for post in batch]
+def _all(batch: list[Post], error: RoomError) -> list[Answered]:
+    return [Answered(post, Turn(error=error)) for post in batch]

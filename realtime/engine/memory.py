@@ -72,13 +72,16 @@ class Memory:
     async def run(self, batch: list[Post]) -> list[Answered]:
         """Run due alarms and the batch on what is committed, until their commit is kept.
 
-        Raises StorageUnavailable when nobody can tell, and Busy when nothing was kept.
+        Raises StorageUnavailable when nobody can tell, Busy when nothing was kept, and what storage
+        says of a batch that it can't keep at all. No alarm may make its room unusable: when a
+        commit with alarms is refused, the earliest is tried alone, and then set back. The others
+        stay due.
         """
-        failure: Exception | None = None
+        refusals: list[Exception] = []
         for race in range(RACES):
             turns, believed = await self._recall(batch, guess=race == 0)
             turns.begin(self._engine.clock(), self._engine.hub.present(self._key))
-            rung = turns.ring(_seed, failure)
+            rung = turns.ring(_seed, 1 if refusals else None, refusals[1] if refusals[1:] else None)
             answered = [Answered(Post(one.command), one.turn) for one in rung]
             answered += [Answered(post, _run(turns, post)) for post in batch]
             try:
@@ -86,9 +89,10 @@ class Memory:
             except (StorageUnavailable, Busy):
                 raise
             except Exception as problem:
-                if failure or not rung:
+                if refusals[1:] or not rung:
                     raise
-                failure, kept = problem, False  # no alarm may make its room unusable
+                refusals.append(problem)
+                kept = False
             if kept:
                 self._turns = turns
                 return answered

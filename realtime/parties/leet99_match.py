@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import groupby
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -95,7 +96,7 @@ def _standings(
         rank = len(standings) + 1
         for player_id, participant in equals:
             member = members[player_id]
-            role = "bot" if member.role == "bot" else "player"
+            role: Literal["player", "bot"] = "bot" if member.role == "bot" else "player"
             row = Standing(rank, player_id, member.username, role, participant.score)
             standings.append(row)
     return standings

@@ -112,9 +112,14 @@ def test_no_token_is_anywhere(site, node, canary):
         assert site.http.get(site.lobby.url + path).status_code == 200, path
     state = site.http.get(f"{site.realtime.url}/parties/leet99/{room_id}/state")
     assert state.status_code == 200
+    with site.enter(host) as socket:
+        assert json.loads(sites.heard[-1]) == socket.frames[-1]
     pages = admin_pages(site, room_id)
     assert "alice" in "".join(pages)
     logs = [site.realtime.said, site.lobby.said]
+    assert match_id in "".join(sites.heard[:-1]), "the pages' frames are looked at"
+    assert match_id in "".join(canary.answers)
+    assert len(canary.answers) == len(paths) + 1
     assert not canary.seen_in(*sites.heard, *canary.answers, *pages, *logs)
     assert not canary.seen_in(*contents(site.database))
 

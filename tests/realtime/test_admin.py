@@ -11,7 +11,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
@@ -327,6 +327,15 @@ def test_after_the_first_silence_no_room_is_asked(carol, realtime):
     assert left == "The other 37 were not asked."
 
 
+def test_a_service_that_says_it_stops_is_not_asked_for_every_room(carol, realtime):
+    first, *_ = rooms(AT_ONCE + 1)
+    draining = says(refusal("503 Service Unavailable", "REALTIME_UNAVAILABLE"))
+    with realtime(draining):
+        *refusals, left = carol.orders("close_rooms", first, everywhere=True)
+    assert len(refusals) == AT_ONCE
+    assert left == "The other one was not asked."
+
+
 def test_a_service_that_is_not_there_is_not_asked_for_every_room(carol, settings):
     first, *_ = rooms(AT_ONCE + 1)
     with refused() as url:
@@ -366,12 +375,16 @@ def test_somebody_whom_a_lost_answer_removed_is_no_member_any_more(bob, carol, r
     assert said == ["Room leet99/K7PQ2M: Player not found: no member any more"]
 
 
-def test_what_was_done_is_said_though_no_history_can_be_written(room, carol, realtime):
-    def full_disk(execute, sql, *more):
+@pytest.mark.parametrize(
+    "problem",
+    [OperationalError("database or disk is full"), InterfaceError("connection already closed")],
+)
+def test_what_was_done_is_said_though_no_history_can_be_written(room, carol, realtime, problem):
+    def unwritable(execute, sql, *more):
         if sql.startswith('INSERT INTO "django_admin_log"'):
-            raise OperationalError("database or disk is full")
+            raise problem
         return execute(sql, *more)
 
-    with realtime(obeys), connection.execute_wrapper(full_disk):
+    with realtime(obeys), connection.execute_wrapper(unwritable):
         said = carol.orders("close_rooms", room)
-    assert said == ["Storage is not available: the histories lack this.", "Done: 1"]
+    assert said == ["The histories could not be written.", "Done: 1"]

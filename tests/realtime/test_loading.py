@@ -32,6 +32,7 @@ from realtime.party import Party
 class Game(Party):
     slug = "game"
 """
+LATER = "from __future__ import annotations\n"  # a name is looked up when somebody asks for it
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,22 @@ class Game(Party):
         ),
         (MODULE + "    class State(Struct):\n        a: dict[str, set[int]] = {}", "keep a set"),
         (MODULE + "    class Settings(Struct):\n        total: int", "give every field"),
+        (
+            LATER + MODULE + "    class State(Struct):\n        total: Nope = 0",
+            r"Game's State can't be read: NameError: name 'Nope' is not defined\.",
+        ),
+        (
+            LATER + MODULE + "    class Settings(Struct):\n        total: Nope = 0",
+            r"Game's Settings can't be read: NameError: name 'Nope' is not defined\.",
+        ),
+        (
+            MODULE + "    class State(Struct):\n        def __post_init__(self): 1 / 0",
+            r"can't make an empty room: ZeroDivisionError: .*\(.*authored\d+.py, line 8\)",
+        ),
+        (
+            MODULE + "    def __init__(self): self.words = open('/nowhere/words')",
+            r"can't be made: FileNotFoundError: .*\(.*authored\d+.py, line 7\)\.",
+        ),
     ],
 )
 def test_an_authors_mistake_is_named_with_its_place(tmp_path, monkeypatch, request, source, why):

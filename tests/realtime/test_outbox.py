@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from contracts.sockets import Close
-from realtime.outbox import Outbox, View
+from realtime.outbox import Outbox
 from tests.support.engine import settled
 
 
@@ -148,11 +150,43 @@ def test_who_asks_for_views_and_reads_none_is_closed():
         outbox = peer.outbox(limit_bytes=10**9)
         for _ in range(50):
             outbox.show(b"x" * 100_000, replaces=False)
-        assert sum(len(one.frame) for one in outbox._waiting if isinstance(one, View)) == 0
+        await settled()
+        assert peer.closed == 1
+        assert len(outbox._waiting) <= 1, "what waited is dropped"
         peer.reads.set()
         await settled()
-        assert peer.got == [4011]
-        assert peer.closed == 1
+        assert peer.got[-1] == 4011
+        assert len(peer.got) == 2
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("size", [10, 60_000])
+def test_who_reads_at_once_is_not_slow_however_much_comes_in_one_moment(size):
+    """A batch of turns is told without a pause, in which nobody could have read anything."""
+
+    async def story():
+        peer = Peer()
+        peer.reads.set()
+        outbox = peer.outbox(limit_bytes=size)
+        for _ in range(64):
+            outbox.send(b"x" * size)
+            outbox.show(b"view", replaces=False)
+        await settled()
+        assert len(peer.got) == 128
+        assert peer.closed == 0
+
+    asyncio.run(story())
+
+
+def test_a_view_that_was_sent_is_not_kept():
+    async def story():
+        peer = Peer()
+        peer.reads.set()
+        outbox = peer.outbox()
+        outbox.show(b"x" * 100_000, replaces=True)
+        await settled()
+        assert outbox._view is None
 
     asyncio.run(story())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from typing import get_args
 
 import httpx
 import msgspec
@@ -12,10 +13,12 @@ import pytest
 from django.conf import settings
 
 from contracts import jsonio
+from contracts.http import CloseRoom, Control, RemovePlayer, RetryAlarms
 from contracts.limits import SERVICE_BODY_MAX_BYTES
 from realtime import routing
 from realtime.auth import token_hash
-from realtime.core.commands import Connect, Receive
+from realtime.core.commands import Connect, EndRoom, Receive, Remove
+from realtime.core.commands import RetryAlarms as Retry
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection
 from realtime.runtime import Runtime
@@ -280,6 +283,14 @@ class TestControl:
             assert await service.post(ROOM + "/control", {"action": "retry-alarms"}) == {"ok": True}
 
         story(retried)
+
+    def test_has_a_command_for_each_that_there_is_and_for_no_other(self):
+        controls = {CloseRoom(): EndRoom(), RemovePlayer("p"): Remove("p"), RetryAlarms(): Retry()}
+        assert {type(control) for control in controls} == set(get_args(Control))
+        for control, command in controls.items():
+            assert routing._command(control) == command
+        with pytest.raises(AssertionError):
+            routing._command(object())
 
     def test_needs_the_service_key_before_anything_else(self, story):
         async def strangers(service):

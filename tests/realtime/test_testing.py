@@ -2,8 +2,11 @@
 
 import pytest
 from msgspec import Struct
+from msgspec.json import decode
 
+from contracts import jsonio
 from contracts.errors import Code
+from realtime.core.commands import Receive
 from realtime.party import Party, Player, Relay, Room, message
 from realtime.testing import RoomOnTrial, opened
 
@@ -45,6 +48,51 @@ class BellParty(Party):
         return super().view(room)
 
 
+class Words(Struct, frozen=True):
+    text: str
+
+
+class Drawn(Struct):
+    ids: list[str] = []
+
+
+class DrawParty(Party):
+    """Whatever rings draws an id; SHOUT is heard twice, SHOW seen twice."""
+
+    slug = "draw"
+    State = Drawn
+
+    @message("PLAN")
+    def plan(self, room: Room, player: Player) -> None:
+        for name in ("one", "two"):
+            room.alarm(name, 1)
+
+    @message("SHOUT", Words)
+    def shout(self, room: Room, player: Player, words: Words) -> None:
+        for _ in range(2):
+            room.broadcast("SHOUTED", {"text": words.text})
+
+    @message("SHOW")
+    def show(self, room: Room, player: Player) -> None:
+        for _ in range(2):
+            room.broadcast_view()
+        for one in room.players:
+            room.send(one, "SHOWN", {})
+
+    def on_alarm(self, room: Room, name: str) -> None:
+        room.state.ids.append(room.new_id("m"))
+
+
+def two_draw(*, looked: bool = False) -> list[str]:
+    """The ids that two alarms draw at one moment."""
+    room = opened(DrawParty)
+    room.receive("alice", "PLAN")
+    if looked:
+        room.view_of("alice")
+    room.advance(1)
+    return room.state.ids
+
+
 @pytest.fixture
 def party():
     return BellParty()
@@ -66,17 +114,69 @@ def test_a_volatile_message_has_its_senders_name(room):
     assert room.broadcasts == [("HUMMED", {"username": "Zoë"})]
 
 
-def test_a_stranger_can_not_even_send_what_is_volatile(room):
+@pytest.mark.parametrize("kind", ["RING", "HUM", "DANCE"])
+def test_who_is_not_connected_can_send_nothing(room, kind):
     room.register("carl")  # who never connects
     room.vanish("bob")
     room.receive("alice", "GO")
+    before = room.snapshot
     for name in ("nobody", "carl", "bob", "alice"):
-        assert hums(room, name).code == Code.UNAUTHORIZED
-        assert room.effects == []
+        refused = room.receive(name, kind)
+        assert str(refused.error) == "UNAUTHORIZED: Send JOIN_ROOM first"
+        assert (room.effects, room.snapshot) == ([], before)
 
 
-def test_nobody_is_connected_to_a_room_that_does_not_exist(party):
-    assert hums(RoomOnTrial(party), "alice").code == Code.UNAUTHORIZED
+@pytest.mark.parametrize("kind", ["RING", "HUM"])
+def test_nobody_is_connected_to_a_room_that_does_not_exist(party, kind):
+    assert RoomOnTrial(party).receive("alice", kind).code == Code.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("kind", ["RING", "HUM"])
+def test_whom_an_earlier_snapshot_does_not_know_is_no_member(room, kind):
+    before = room.snapshot
+    room.register("carl")
+    room.connect("carl")
+    room.reload(before)
+    refused = room.receive("carl", kind)
+    assert str(refused.error) == "UNAUTHORIZED: You are not a member of this room any more"
+
+
+def test_a_message_that_was_in_the_mailbox_is_heard_though_its_socket_ended(room):
+    room.vanish("bob")
+    assert room.run(Receive("p_bob", "RING", jsonio.raw({}))).ok
+    assert room.due_in("bell") == 0
+
+
+def test_a_payload_reaches_the_room_without_what_its_model_does_not_know():
+    room = opened(DrawParty)
+    assert room.receive("alice", "SHOUT", {"text": "hi", "colour": "red"}).ok
+    (row,) = room.commits[-1].journal
+    assert decode(row.entry)["command"]["payload"] == {"text": "hi"}
+
+
+@pytest.mark.parametrize(("kind", "payload"), [("SHOUT", {"text": 5}), ("PLAN", []), ("DANCE", {})])
+def test_a_message_that_can_not_be_read_never_reaches_the_room(kind, payload):
+    room = opened(DrawParty)
+    room.receive("alice", "PLAN")
+    room.sleep(1)
+    before = room.snapshot
+    assert room.receive("alice", kind, payload).code == Code.BAD_REQUEST
+    assert (room.effects, room.snapshot) == ([], before), "no alarm has rung either"
+
+
+def test_each_turn_draws_for_itself_and_every_trial_the_same():
+    one, two = two_draw()
+    assert one != two
+    assert two_draw() == [one, two]
+    assert two_draw(looked=True) == [one, two]
+
+
+def test_what_is_told_twice_is_seen_twice():
+    room = opened(DrawParty, ["alice", "bob"])
+    room.receive("alice", "SHOUT", {"text": "hi"})
+    assert room.kinds == ["SHOUTED", "SHOUTED"]
+    room.receive("alice", "SHOW")
+    assert room.kinds == ["ROOM_SNAPSHOT", "ROOM_SNAPSHOT", "SHOWN", "SHOWN"]
 
 
 def test_a_room_that_is_not_there_has_nothing_to_see(party):

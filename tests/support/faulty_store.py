@@ -134,3 +134,19 @@ class UnwritableAlarmStore(CountingStore):
         if any(row.command == "alarm" for row in commit.journal):
             raise OverflowError("timestamp out of range")
         return await super().commit(commit)
+
+
+class RejectingAlarmStore(CountingStore):
+    """A constraint refuses what one alarm does."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.rang: set[bytes] = set()
+        self._name = f'"name":"{name}"'.encode()
+
+    async def commit(self, commit: Commit) -> bool:
+        alarms = [row.entry for row in commit.journal if row.command == "alarm"]
+        if any(self._name in entry for entry in alarms):
+            raise Rejected("matches_pkey")
+        self.rang |= {entry.split(b'"name":"')[1].split(b'"')[0] for entry in alarms}
+        return await super().commit(commit)

@@ -214,6 +214,9 @@ class Timeline:
     def is_killed(self) -> None:
         self.room.reload(self.room.snapshot)
 
+    def retry(self) -> None:
+        assert self.room.run(RetryAlarms()).ok
+
     def fail(self, times: int) -> None:
         self.room.party.fails = times
 
@@ -241,7 +244,7 @@ STEPS = st.one_of(
 @given(st.lists(STEPS, max_size=30))
 def test_however_the_clock_jumps_an_alarm_takes_effect_exactly_once_and_never_early(steps):
     timeline = Timeline()
-    for kind, *args in [*steps, ("fail", 0), *[("jump", 1000), ("ring",)] * 5]:
+    for kind, *args in [*steps, ("fail", 0), ("retry",), *[("jump", 1000), ("ring",)] * 5]:
         getattr(timeline, kind)(*args)
         timeline.check()
     assert timeline.due == {}

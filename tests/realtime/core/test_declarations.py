@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 from msgspec import Struct
 
@@ -95,7 +96,15 @@ def careless(deed):
     return room
 
 
-HALF = Standing(1, "p_alice", "alice", "player", 1.5)
+FIRST = Standing(1, "p_alice", "alice", "player", 1)
+
+
+def standing(**changed):
+    return msgspec.structs.replace(FIRST, **changed)
+
+
+def recorded(room, *standings):
+    room.record("m_1", room.now, "over", standings)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +120,20 @@ HALF = Standing(1, "p_alice", "alice", "player", 1.5)
         (lambda room: room.alarm("tea", 1e12), "can't be due in"),
         (lambda room: room.alarm("tea", -1), "can't be due in -1 s"),
         (lambda room: room.cancel_alarm("host"), "is the room's own: choose another name"),
-        (lambda room: room.record("m_1", room.now, "over", [HALF]), "Expected `int`, got `float`"),
+        (lambda room: recorded(room, standing(score=1.5)), "Expected `int`, got `float`"),
+        (
+            lambda room: room.record("m_1", room.now, "over", [FIRST, FIRST]),
+            "stands in the standings once",
+        ),
+        (lambda room: room.record("m_1", 1e300, "over", []), "Expected `float` <= 253402300799.0"),
+        (lambda room: recorded(room, standing(score=2**70)), "score"),
+        (lambda room: recorded(room, standing(rank=0)), "rank"),
+        (
+            lambda room: room.record("m_1", room.now, "over", [standing(player_id="p" * 129)]),
+            "playerId",
+        ),
+        (lambda room: recorded(room, standing(username="a\0")), "username"),
+        (lambda room: setattr(room, "phase", "ok\0"), "A phase is a text"),
         (lambda room: room.record("m" * 65, room.now, "over", []), "length <= 64"),
         (lambda room: room.record("m_1", room.now, "o\0ver", []), "matching regex"),
         (lambda room: room.alarm("seat:p_alice", 1), "is the room's own: choose another name"),
@@ -137,6 +159,30 @@ def test_a_room_that_closes_plans_nothing_any_more():
     assert room.receive("alice", "GO").ok
     row = room.commits[-1].row
     assert (row.status, row.alarm_at) == ("closed", None)
+
+
+def test_what_is_said_in_the_turn_that_closes_is_heard():
+    def deed(room):
+        room.close()
+        room.broadcast("BYE", {})
+
+    room = careless(deed)
+    assert room.receive("alice", "GO").ok
+    assert [type(effect).__name__ for effect in room.effects] == ["ToAll", "Disconnect"]
+
+
+def test_a_parked_alarm_is_not_due():
+    room = careless(lambda room: room.alarm("tea", 1) if room.due("tea") is None else None)
+    room.party.on_alarm = lambda room, name: 1 / 0
+    assert room.receive("alice", "GO").ok
+    room.advance(200)
+    assert room.parked == 1
+    rang = []
+    room.party.on_alarm = lambda room, name: rang.append(name)
+    assert room.receive("alice", "GO").ok
+    room.advance(1)
+    assert rang == ["tea"]
+    assert room.parked == 0
 
 
 def test_an_overriding_handler_takes_what_it_is_given():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from contracts import jsonio
 from contracts.errors import Code
 from contracts.usernames import username_key
+from realtime.core.commands import Receive
 from realtime.parties.leet99 import Leet99
 from realtime.testing import RoomOnTrial
+from realtime.trial import Outcome
 
 NAMES = st.sampled_from(["ann", "ANN", "\uff41nn", "bob", "Bob", "cy", "straße", "STRASSE", "dé"])
 ROLES = st.sampled_from(["player", "spectator"])
@@ -27,6 +29,10 @@ class MatchRoom(RuleBasedStateMachine):
         self.retired: set[str] = set()  # members who left the match
         self.removed: set[str] = set()  # who may not come back
         self.created = self.started = self.ended = False
+
+    def says(self, number: int, kind: str, **payload: object) -> Outcome:
+        """It was in the mailbox already, whoever is connected by now."""
+        return self.room.run(Receive(f"p_{number}", kind, jsonio.raw(payload)))
 
     def expected(self, player_id: str, name: str, role: str, host: bool) -> Code | None:
         """The first reason of the wire's list to refuse, if any."""
@@ -92,7 +98,7 @@ class MatchRoom(RuleBasedStateMachine):
     def leave(self, number):
         player_id = f"p_{number}"
         known = player_id in self.members and player_id not in self.retired
-        assert self.room.receive(str(number), "LEAVE_ROOM").ok == known
+        assert self.says(number, "LEAVE_ROOM").ok == known
         self.room.disconnect(str(number))
         if known and self.started and not self.ended and self.members[player_id][1] == "player":
             self.retired.add(player_id)
@@ -109,7 +115,7 @@ class MatchRoom(RuleBasedStateMachine):
     @rule(number=st.integers(0, 7))
     def return_to_lobby(self, number):
         expected = f"p_{number}" == self.room.host and self.ended
-        assert self.room.receive(str(number), "RETURN_TO_LOBBY").ok == expected
+        assert self.says(number, "RETURN_TO_LOBBY").ok == expected
         if expected:
             self.started = self.ended = False
             for player_id in self.retired:
@@ -121,7 +127,7 @@ class MatchRoom(RuleBasedStateMachine):
     def kick(self, number, whom):
         target = f"p_{whom}"
         host, known = f"p_{number}" == self.room.host, target in self.members.keys() - self.retired
-        kicked = self.room.receive(str(number), "KICK", {"playerId": target})
+        kicked = self.says(number, "KICK", playerId=target)
         assert kicked.ok == (host and known and number != whom)
         if kicked.ok:
             self.removed.add(target)
@@ -137,7 +143,7 @@ class MatchRoom(RuleBasedStateMachine):
         host = self.room.host
         players = [role for _, role in self.members.values() if role == "player"]
         expected = f"p_{number}" == host and len(players) >= 2 and not self.started
-        assert self.room.receive(str(number), "START_MATCH").ok == expected
+        assert self.says(number, "START_MATCH").ok == expected
         self.started = self.started or expected
 
     @precondition(lambda self: self.created)
@@ -145,7 +151,7 @@ class MatchRoom(RuleBasedStateMachine):
     def chat(self, number, seconds):
         self.room.advance(seconds)
         before = self.room.version
-        outcome = self.room.receive(str(number), "SEND_CHAT", {"text": "hello"})
+        outcome = self.says(number, "SEND_CHAT", text="hello")
         assert self.room.version == before + outcome.ok
         if f"p_{number}" not in self.members.keys() - self.retired:
             assert outcome.code == Code.UNAUTHORIZED
@@ -163,10 +169,8 @@ class MatchRoom(RuleBasedStateMachine):
     def a_race_is_lost(self):
         """Turns run, but their commit does not happen: memory is thrown away."""
         self.room.turns.begin(self.room.now, self.room.connected)
-        from realtime.core.commands import Receive
-
         host = self.room.host or "p_0"
-        self.room.turns.run(Receive(host, "SEND_CHAT", msgspec.Raw(b'{"text":"lost"}')), seed=1)
+        self.room.turns.run(Receive(host, "SEND_CHAT", jsonio.raw({"text": "lost"})), seed=1)
         self.room.reload(self.room.snapshot)
 
     @invariant()

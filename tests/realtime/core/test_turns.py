@@ -5,6 +5,7 @@ import pytest
 from msgspec import Struct
 
 from contracts.errors import Code, RoomError
+from realtime.core.commands import Receive
 from realtime.core.messages import message
 from realtime.core.party import Party
 from realtime.core.room import Room
@@ -217,10 +218,10 @@ def test_unknown_messages_and_bad_payloads_are_refused_with_their_path(room):
 
 def test_somebody_who_is_no_member_any_more_says_nothing(room):
     room.receive("bob", "LEAVE_ROOM")
-    assert room.receive("bob", "add").code == Code.UNAUTHORIZED
+    refused = room.run(_receive("bob", "add"))  # it was in the mailbox already
+    assert str(refused.error) == "UNAUTHORIZED: You are not a member of this room any more"
+    assert room.state.value == 0
 
 
 def _receive(name, kind):
-    from realtime.core.commands import Receive
-
     return Receive(f"p_{name}", kind, msgspec.Raw(b"{}"))

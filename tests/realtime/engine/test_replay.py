@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
@@ -12,12 +12,12 @@ import pytest
 from msgspec import UNSET
 
 from contracts import jsonio
-from realtime.core.commands import Receive, Remove
+from realtime.core.commands import Alarm, Command, Presence, Receive, Remove
 from realtime.core.surroundings import Surroundings
 from realtime.core.turns import Entry, Turns
 from realtime.parties.leet99 import Leet99
-from tests.support.engine import KEY, Bench, register, settled
-from tests.support.stores import on
+from tests.support.engine import KEY, Bench, register, settled, until
+from tests.support.stores import DatabasePlace, on
 
 NAMES = ["bob", "carl", "dora"]
 
@@ -28,7 +28,14 @@ def seconds(at) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-async def live(bench: Bench) -> None:
+def last_kept(place: DatabasePlace) -> Command:
+    """The command of the newest row."""
+    query = "SELECT entry FROM room_journal ORDER BY version DESC LIMIT 1"
+    ((entry,),) = place.rows(query)
+    return jsonio.decode(entry.encode(), Entry).command
+
+
+async def live(bench: Bench, last: Callable[[], Command]) -> None:
     """A bit of everything, at times as a system's clock tells them."""
     await bench.create("alice", matchDurationSec=30)
     alice, _ = await bench.connect("alice")
@@ -53,13 +60,13 @@ async def live(bench: Bench) -> None:
     await settled()
     bench.now += 25.000000321
     bench.rooms.wake(KEY)
-    await asyncio.sleep(0.2)
+    await until(lambda: last() == Alarm("end"))
     await says("RETURN_TO_LOBBY")
     bench.hub.drop(alice, by_peer=True)
-    await asyncio.sleep(0.2)
+    await until(lambda: last() == Presence(left=("p_alice",)))
     bench.now += 5.1
     bench.rooms.wake(KEY)
-    await asyncio.sleep(0.2)
+    await until(lambda: last() == Alarm("host"))
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -69,7 +76,7 @@ def test_a_journal_that_was_read_back_makes_the_same_state(kind, request):
     async def story(store):
         bench = Bench(store)
         bench.now = time.time()
-        await live(bench)
+        await live(bench, lambda: last_kept(place))
         await bench.rooms.close()
         return await store.load(KEY)
 

@@ -3,7 +3,9 @@
 import pytest
 from msgspec import Struct
 
+from contracts import jsonio
 from contracts.errors import Code
+from realtime.core.commands import Receive
 from realtime.core.messages import message
 from realtime.core.room import Room
 from realtime.core.roster import Player
@@ -155,7 +157,8 @@ def test_who_leaves_a_match_is_eliminated_and_keeps_the_name_until_it_is_over(ro
     assert room.broadcasts[0][1]["player"]["status"] == "eliminated"
     assert room.names == ["alice", "bob"]
     assert room.connect("bob").code == Code.UNAUTHORIZED
-    assert room.receive("bob", "SEND_CHAT", {"text": "hi"}).code == Code.UNAUTHORIZED
+    too_late = Receive("p_bob", "SEND_CHAT", jsonio.raw({"text": "hi"}))
+    assert room.run(too_late).code == Code.UNAUTHORIZED
     taken = room.register("bob", role="spectator", player_id="p9", token="t9")
     assert taken.code == Code.USERNAME_TAKEN
     assert room.register("bob").code == Code.MATCH_ALREADY_STARTED

@@ -1,0 +1,32 @@
+"""Who went away, from the moment their last socket closed until a turn has noted it."""
+
+from __future__ import annotations
+
+from realtime.core.commands import Presence
+from realtime.engine.posts import Post
+
+
+class Departures:
+    """Players who have no connection here any more. Several who go at once become one turn."""
+
+    def __init__(self) -> None:
+        self.untold = False  # the room does not know all of it yet
+        self._left: set[str] = set()  # those who closed the last socket themselves
+
+    def add(self, player_id: str, *, by_peer: bool) -> None:
+        """One more."""
+        self.untold = True
+        if by_peer:
+            self._left.add(player_id)
+
+    def post(self) -> Post:
+        """What tells the room of all so far."""
+        self.untold = False
+        return Post(Presence(tuple(sorted(self._left))))
+
+    def settled(self, batch: list[Post], *, noted: bool) -> None:
+        """A batch has ended; what it told of them is noted, or to be told again."""
+        for post in batch:
+            if isinstance(post.command, Presence):
+                self._left -= {*(post.command.left if noted else ())}
+                self.untold |= not noted
