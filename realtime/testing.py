@@ -186,6 +186,10 @@ class RoomOnTrial(Looks):
 
     def _commit(self) -> None:
         if draft := self.turns.draft():
+            known = {match.match_id for match in self.matches}
+            for match in draft.matches:
+                if match.match_id in known:
+                    raise ValueError(f"The match {match.match_id!r} is recorded already")
             self.commits.append(draft)
             self._snapshot = draft.snapshot
             self.turns.committed()

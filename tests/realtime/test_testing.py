@@ -259,3 +259,17 @@ def test_an_administrator_gives_parked_alarms_another_try(room, party):
     assert (room.parked, room.due_in("bell")) == (0, 0)
     room.advance(0)
     assert (room.state.rung, room.due_in("bell")) == (rung + 1, 10)
+
+
+def test_a_match_that_a_store_would_refuse_is_refused_here_too():
+    class Again(Party):
+        slug = "again"
+
+        @message("GO")
+        def go(self, room: Room, player: Player) -> None:
+            room.record("m_1", room.now, "over", [])
+
+    room = opened(Again)
+    assert room.receive("alice", "GO").ok
+    with pytest.raises(ValueError, match="The match 'm_1' is recorded already"):
+        room.receive("alice", "GO")
