@@ -11,7 +11,7 @@ from realtime.engine.memory import Engine
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import Busy, StorageUnavailable
 
-ROOMS_MAX = 256  # seen at one look, beside those that are stuck; the others a second later
+ROOMS_MAX = 1000  # seen at one look, beside those that are stuck; the others a second later
 PAUSE_MAX_S = 64.0  # between two tries to wake a room that stays overdue
 STUCK_MAX = 10_000  # with more of them, rooms that come due later are seen when these are not
 

@@ -14,6 +14,7 @@ from contracts.sockets import Close
 from realtime.auth import token_hash
 from realtime.core.commands import Connect, Inspect, Receive
 from realtime.core.rows import RoomKey
+from realtime.engine import clock as clocks
 from realtime.engine.hub import Connection
 from realtime.engine.memory_store import MemoryStore
 from realtime.engine.store import StorageUnavailable
@@ -372,3 +373,20 @@ async def test_an_outage_leaves_no_actors_of_rooms_that_nobody_is_in():
             await bench.rooms.look(RoomKey("timers", f"ROOM{number}"))
     await settled()
     assert bench.rooms.count() == 0
+
+
+async def test_of_many_that_are_due_the_longest_overdue_come_first(store, monkeypatch):
+    monkeypatch.setattr(clocks, "ROOMS_MAX", 3)
+    before = bench_on(store)
+    keys = [RoomKey("timers", f"ROOM{number}") for number in range(7)]
+    for key in keys:
+        await before.create(key=key)
+        await plan(before, 1, key)
+        before.now += 0.01
+    await before.rooms.close()
+    bench = bench_on(store)
+    bench.now += 10
+    for woken in (3, 7):  # those of the first look are not due any more, so that more are seen
+        await bench.clock.tick()
+        await settled()
+        assert [rang(store, key) for key in keys] == [1] * woken + [0] * (7 - woken)
