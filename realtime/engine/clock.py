@@ -11,7 +11,8 @@ from realtime.engine.memory import Engine
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import Busy, StorageUnavailable
 
-ROOMS_MAX = 1000  # seen at one look, beside those that are stuck; the others a second later
+ROOMS_MAX = 1000  # seen at one look, beside those that are stuck; the others at the next
+AGAIN_S = 0.1  # until then
 PAUSE_MAX_S = 64.0  # between two tries to wake a room that stays overdue
 STUCK_MAX = 10_000  # with more of them, rooms that come due later are seen when these are not
 
@@ -43,8 +44,9 @@ class Clock:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    async def tick(self) -> None:
-        """Wake the rooms that are due, and then let go of those that expired."""
+    async def tick(self) -> bool:
+        """Wake the rooms that are due, and then let go of those that expired. True: there may be
+        more of them than one look shows."""
         now = self._engine.clock()
         limit = ROOMS_MAX + min(len(self._stuck), STUCK_MAX)  # they don't keep others from sight
         async with self._deadline():
@@ -52,6 +54,7 @@ class Clock:
         self._wake_all(due, now)
         if now >= self._prune_at:
             await self._prune(now)
+        return len(due) == limit
 
     async def _prune(self, now: float) -> None:
         """A failure is told, and tried again an interval later: it holds up no alarm."""
@@ -82,10 +85,12 @@ class Clock:
 
     async def _run(self) -> None:
         while True:
+            pause_s = self._interval_s
             try:
-                await self.tick()
+                if await self.tick():
+                    pause_s = min(AGAIN_S, pause_s)
             except (StorageUnavailable, Busy, TimeoutError) as problem:
                 self._engine.complaints.add(str(problem) or "no answer in time")
             except Exception as bug:  # noqa: BLE001  the clock goes on, whatever it met
                 report(bug, "clock")
-            await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(pause_s)
