@@ -97,13 +97,13 @@ def _plan_seats(room: Room, grace_s: float) -> None:
         _plan(room, name, True, grace_s)
 
 
-def _away(room: Room) -> dict[str, Player]:
-    """Those who could be connected and are not, by the alarm of their seat, as they joined."""
+def _away(room: Room) -> dict[str, None]:
+    """The alarms of those who could be connected and are not, as they joined."""
     members, connected = room.roster.players, room.connected
     if members.keys() <= connected:  # most turns: nobody is
         return {}
-    return {
-        SEAT + player.player_id: player
+    return dict.fromkeys(
+        SEAT + player.player_id
         for player in members.values()
         if player.player_id not in connected and player.role != "bot" and not player.retired
-    }
+    )

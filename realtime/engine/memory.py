@@ -81,7 +81,8 @@ class Memory:
         for race in range(RACES):
             turns, believed = await self._recall(batch, guess=race == 0)
             turns.begin(self._engine.clock(), self._engine.hub.present(self._key))
-            rung = turns.ring(_seed, 1 if refusals else None, refusals[1] if refusals[1:] else None)
+            most, failure = 1 if refusals else None, refusals[1] if len(refusals) == 2 else None
+            rung = turns.ring(_seed, most, failure)
             answered = [Answered(Post(one.command), one.turn) for one in rung]
             answered += [Answered(post, _run(turns, post)) for post in batch]
             try:
@@ -89,7 +90,7 @@ class Memory:
             except (StorageUnavailable, Busy):
                 raise
             except Exception as problem:
-                if refusals[1:] or not rung:
+                if failure or not rung:
                     raise
                 refusals.append(problem)
                 kept = False

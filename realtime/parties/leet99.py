@@ -209,9 +209,9 @@ class Leet99(Party):
         room.cancel_alarm(MAIN_BEGINS)
         room.cancel_alarm(TIME_EXPIRES)
         match: Match = room.state.match
-        match.end(reason, room.now, room.roster.players)
+        result = match.end(reason, room.now, room.roster.players)
         room.record(match.match_id, match.started_at, reason, match.standings)
-        room.broadcast("MATCH_END", match.result)
+        room.broadcast("MATCH_END", result)
         self._enter(room, Phase.ENDED)
 
     def _enter(self, room: Room, phase: Phase) -> None:

@@ -53,18 +53,14 @@ class Match(Struct):
         out = msgspec.structs.replace(self.participants[player_id], status="eliminated")
         self.participants[player_id] = out
 
-    def end(self, reason: EndReason, now: float, members: Mapping[str, Player]) -> None:
-        """Settle the standings. Who left early is a member still, retired."""
+    def end(self, reason: EndReason, now: float, members: Mapping[str, Player]) -> MatchEnd:
+        """Settle the standings, and return MATCH_END's payload. Who left early is a member still,
+        retired."""
         self.ends_at, self.end_reason = now, reason
         self.standings = tuple(_standings(self.participants, members))
-
-    @property
-    def result(self) -> MatchEnd:
-        """MATCH_END's payload, of a match that has ended."""
         first = [one for one in self.standings if one.rank == 1]
         winner = first[0].player_id if len(first) == 1 else None
-        assert self.end_reason  # noqa: S101  it has ended
-        return MatchEnd(self.match_id, self.end_reason, winner, self.standings)
+        return MatchEnd(self.match_id, reason, winner, self.standings)
 
 
 def match_view(match: Match | None, phase: str, settings: Leet99Settings) -> MatchView:
