@@ -96,12 +96,29 @@ def postgresql(database: Database) -> dict[str, Any]:
 
 
 DATABASES = {"default": postgresql(GREENROOM.database) if GREENROOM.database else sqlite()}
+
+
+def redis(url: str) -> dict[str, Any]:
+    """Publish and subscribe; what can't be told in time is not told. Nothing is tried twice, as
+    everything behind it would wait."""
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    host = {
+        "address": url,
+        "socket_connect_timeout": 0.5,
+        "socket_timeout": 1,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    return {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [host], "prefix": "greenroom"},
+    }
+
+
 CHANNEL_LAYERS = {
     "default": (
-        {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [GREENROOM.redis_url], "prefix": "greenroom"},
-        }
+        redis(GREENROOM.redis_url)
         if GREENROOM.redis_url
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     ),
@@ -168,6 +185,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},  # nor are a host and a form that nobody knows
         "httpx": {"level": "WARNING"},  # it would log every call,
+        "channels_redis": {"handlers": [], "propagate": False},  # the bus says it, and less often
         "uvicorn": {"level": "WARNING"},  # and this one how it starts
         "uvicorn.error": {"filters": ["strangers"]},
     },

@@ -148,12 +148,8 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
     async def _join(self, envelope: Envelope) -> None:
         token = read_payload(JOIN_ROOM, JoinRoomMessage, envelope.payload).player_token
         try:
-            await self.runtime.rooms.ask(
-                self.connection.key,
-                commands.Connect(token_hash(token)),
-                self.connection,
-                envelope.request_id,
-            )
+            rooms = self.runtime.rooms
+            await rooms.enter(self.connection, token_hash(token), envelope.request_id)
         except RoomError as error:
             self._refuse_join(error, envelope.request_id)
         else:

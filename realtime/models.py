@@ -191,6 +191,20 @@ class JournalEntry(models.Model):
         return f"{self.version} {self.command}"
 
 
+class Process(models.Model):
+    """A realtime process that shares the database with others."""
+
+    process_id = models.CharField(max_length=32, primary_key=True)
+    expires_at = models.DateTimeField()  # by the database's clock; after it, it is taken for dead
+
+    class Meta:
+        db_table = "realtime_processes"
+        verbose_name_plural = "processes"
+
+    def __str__(self) -> str:
+        return self.process_id
+
+
 class Match(models.Model):
     """A finished match. It outlives its room, whose code may come to name another one."""
 

@@ -5,21 +5,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
+from secrets import token_hex
 from typing import Protocol
 
+from channels.layers import get_channel_layer
 from django.conf import settings as django_settings
 
 from config.env import Environment
 from contracts.complaints import Complaints
 from realtime.auth import Origins, ServiceKeys
 from realtime.core.surroundings import Graces, Surroundings
+from realtime.engine.bus import Bus, NoBus
+from realtime.engine.channels_bus import ChannelsBus
 from realtime.engine.clock import Clock
 from realtime.engine.hub import Hub
 from realtime.engine.memory import Engine, Limits
 from realtime.engine.orm_store import OrmStore
+from realtime.engine.peers import Peers
+from realtime.engine.postgres_connection import Claim
 from realtime.engine.rooms import Rooms
-from realtime.engine.store import Store
+from realtime.engine.store import Busy, StorageUnavailable, Store
+from realtime.engine.watch import Watch
 from realtime.listing import Listing
 from realtime.loading import load_parties
 
@@ -35,17 +43,28 @@ class Stranger(Protocol):
 class Runtime:
     """One process of the realtime service."""
 
-    def __init__(self, settings: Environment, store: Store, listing: Listing | None = None) -> None:
+    def __init__(
+        self,
+        settings: Environment,
+        store: Store,
+        listing: Listing | None = None,
+        bus: Bus | None = None,
+    ) -> None:
         self.settings = settings
         self.store = store
+        self.bus = bus or NoBus()
+        self.process = token_hex(8)
         self.listing = listing or Listing()
         self.hub = Hub()
         self.service_keys = ServiceKeys(settings.service_keys)
         self.origins = Origins(settings.allowed_origins)
         self.strangers: set[Stranger] = set()
+        self.peers = Peers(self.process, store, lives_s=settings.process_lives_s)
         engine = Engine(
             store=store,
             hub=self.hub,
+            bus=self.bus,
+            peers=self.peers,
             clock=time.time,
             surroundings=Surroundings(
                 Random, settings.max_spectators, _graces(settings), verify=settings.verifies_state
@@ -63,12 +82,14 @@ class Runtime:
         )
         self.rooms = Rooms(load_parties((*PARTIES, *settings.parties)), engine)
         self.clock = Clock(self.rooms, engine)
+        self.watch = Watch(self.rooms, engine, settings.versions_interval_s)
         self.draining = False
 
     async def start(self) -> None:
         """Open storage. Raises StorageUnavailable with a reason an operator can act on."""
         await self.store.start()
         self.listing.start()
+        await self.watch.start()
         self.clock.start()
 
     async def close(self) -> None:
@@ -80,7 +101,15 @@ class Runtime:
                 await self.rooms.close()
         except TimeoutError:
             pass  # what is left was not acknowledged
+        await self.watch.close()
+        await self._depart()
         await asyncio.gather(self.listing.close(), self.store.close())
+
+    async def _depart(self) -> None:
+        """Peers need not wait until this process is taken for dead."""
+        with suppress(StorageUnavailable, Busy, TimeoutError):
+            async with asyncio.timeout(self.settings.commit_deadline_s):
+                await self.peers.depart()
 
 
 def _graces(settings: Environment) -> Graces:
@@ -97,7 +126,17 @@ def _graces(settings: Environment) -> Graces:
 
 def orm_store(settings: Environment) -> Store:
     """Where rooms are kept: the database that Django's settings name."""
-    return OrmStore(claim=True, max_waiting=settings.commits_waiting)
+    claim = Claim.TOGETHER if settings.redis_url else Claim.ALONE
+    return OrmStore(
+        claim=claim, lives_s=settings.process_lives_s, max_waiting=settings.commits_waiting
+    )
+
+
+def bus_of(settings: Environment) -> Bus:
+    """How this process hears of others: through Redis, where several may use one database."""
+    if settings.redis_url and settings.database:
+        return ChannelsBus(get_channel_layer())
+    return NoBus()
 
 
 class Process:
@@ -116,7 +155,7 @@ class Process:
 
     async def _start(self) -> Runtime:
         settings: Environment = django_settings.GREENROOM
-        made = Runtime(settings, self.make_store(settings))
+        made = Runtime(settings, self.make_store(settings), bus=bus_of(settings))
         await made.start()
         return made
 

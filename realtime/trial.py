@@ -15,6 +15,7 @@ from realtime.core import effects
 from realtime.core.commands import Refresh
 from realtime.core.document import Document, decoder_of
 from realtime.core.party import Party
+from realtime.core.presence import Sight
 from realtime.core.rows import Commit, MatchRow, RoomKey, Snapshot
 from realtime.core.surroundings import Graces, Surroundings
 from realtime.core.turns import Turn, Turns
@@ -86,6 +87,10 @@ class Looks:
         return next(self._seeds)
 
     @property
+    def _sight(self) -> Sight:
+        return Sight(here=frozenset(self.connected))
+
+    @property
     def _document(self) -> Document[Any, Any]:
         return decoder_of(type(self.party)).decode(self._encoded)
 
@@ -150,14 +155,14 @@ class Looks:
         """What `name`, who is connected, would see now. Raises ValueError, from the party's own
         exception if it failed."""
         turns = self._turns()  # thrown away, with whatever this look would change
-        turns.begin(self.now, self.connected)
+        turns.begin(self.now, self._sight.corrects)
         turn = turns.run(Refresh(), seed=0)
         if turn.error:
             raise ValueError(f"{name} sees nothing: {turn.error}") from turn.bug
         (views,) = (one for one in turn.effects if isinstance(one, effects.ToEach))
-        if f"p_{name}" not in views.frames:
+        if f"p_{name}" not in views.own:
             raise ValueError(f"{name} is not connected")
-        return dict(decode(views.frames[f"p_{name}"])["payload"])
+        return dict(decode(views.frame(f"p_{name}"))["payload"])
 
     # -- what the last act has sent -----------------------------------------------------------
 
@@ -198,6 +203,6 @@ def _sent(effect: effects.Effect) -> list[tuple[str, bytes]]:
             return [("asker", frame)]
         case effects.ToPlayer(player, frame):
             return [(player, frame)]
-        case effects.ToEach(frames):
-            return list(frames.items())
+        case effects.ToEach():
+            return list(effect.frames())
     return []

@@ -33,6 +33,7 @@ def reconcile(room: Room) -> None:
         room.alarms.clear()
         for player in room.present:
             room.disconnect(player, Close.ROOM_NOT_FOUND)
+        room.document.connected = {}
         return
     roster, graces = room.roster, room.surroundings.graces
     somebody = not room.connected.isdisjoint(roster.players)

@@ -24,9 +24,10 @@ class Register(Struct, frozen=True, tag_field="command", tag="register"):
 
 
 class Connect(Struct, frozen=True, tag_field="command", tag="connect"):
-    """A socket shows a player's token and wants to see the room."""
+    """A socket, to this process, shows a player's token and wants to see the room."""
 
     token_hash: str
+    process: str = ""
 
 
 class Receive(Struct, frozen=True, tag_field="command", tag="receive"):
@@ -74,7 +75,9 @@ class Inspect(Struct, frozen=True, tag_field="command", tag="inspect"):
 
 
 class Refresh(Struct, frozen=True, tag_field="command", tag="refresh"):
-    """Every connected player is owed a fresh view."""
+    """Every player connected, to this process if one is named, is owed a fresh view."""
+
+    process: str = ""
 
 
 Command: TypeAlias = (

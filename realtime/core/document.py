@@ -11,6 +11,7 @@ from contracts import jsonio
 from contracts.http import Visibility
 from realtime.core.alarms import Due
 from realtime.core.commands import Register
+from realtime.core.presence import Connected
 from realtime.core.roster import Roster
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Document(Struct, Generic[SettingsT, StateT]):
     seq: int = 0  # of the last kept broadcast
     alarms: dict[str, Due] = {}
     expires_at: float | None = None  # seconds since the epoch; set when the room is closed
+    connected: Connected = {}
 
 
 _DECODERS: dict[type[Party], msgspec.json.Decoder[Document[Any, Any]]] = {}

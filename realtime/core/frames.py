@@ -24,7 +24,7 @@ def frame(
 class View:
     """A snapshot whose payload is an object of shared fields, encoded once, and personal ones."""
 
-    __slots__ = ("_fields", "_head", "_shared")
+    __slots__ = ("_fields", "head", "shared")
 
     def __init__(
         self,
@@ -37,18 +37,26 @@ class View:
         _check_fields(shared)
         # The envelope's last field is its payload when the head is cut before `{}`.
         envelope = jsonio.encode({"type": kind, **_given(requestId=request_id, seq=seq)})
-        self._head = envelope[:-1] + b',"payload":'
+        self.head = envelope[:-1] + b',"payload":'
+        self.shared = jsonio.encode(shared)
         self._fields = shared.keys()
-        self._shared = jsonio.encode(shared)
 
-    def frame(self, personal: Mapping[str, object]) -> bytes:
-        """The snapshot for one player; personal fields come first."""
+    def own(self, personal: Mapping[str, object]) -> bytes:
+        """The fields that only one player sees."""
         _check_fields(personal)
         if both := self._fields & personal.keys():
             raise ValueError(f"view and own_view both have {', '.join(sorted(both))}")
-        own = jsonio.encode(personal)
-        between = b"," if len(own) > 2 and len(self._shared) > 2 else b""
-        return self._head + own[:-1] + between + self._shared[1:] + b"}"
+        return jsonio.encode(personal)
+
+    def frame(self, personal: Mapping[str, object]) -> bytes:
+        """The snapshot for one player."""
+        return assemble(self.head, self.own(personal), self.shared)
+
+
+def assemble(head: bytes, own: bytes, shared: bytes) -> bytes:
+    """A snapshot from its parts; personal fields come first."""
+    between = b"," if len(own) > 2 and len(shared) > 2 else b""
+    return b"".join((head, own[:-1], between, shared[1:], b"}"))
 
 
 def _check_fields(view: object) -> None:

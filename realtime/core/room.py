@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +14,7 @@ from contracts.http import Standing
 from contracts.limits import PHASE_MAX
 from contracts.sockets import Close
 from contracts.usernames import clean_username
-from realtime.core import attendance, frames
+from realtime.core import attendance, frames, presence
 from realtime.core.alarms import Due
 from realtime.core.document import Document
 from realtime.core.effects import Disconnect, Effect, RefreshSoon, Reply, ToAll, ToEach, ToPlayer
@@ -37,9 +37,9 @@ class Room:
     """
 
     __slots__ = (
+        "_connected",
         "_random",
         "_seed",
-        "connected",
         "document",
         "effects",
         "key",
@@ -58,7 +58,6 @@ class Room:
         *,
         now: float,
         seed: int,
-        connected: frozenset[str],
         request_id: str | UnsetType,
         surroundings: Surroundings,
     ) -> None:
@@ -68,7 +67,7 @@ class Room:
         self.now = now  # seconds since the epoch
         self._seed = seed
         self._random: Chance | None = None
-        self.connected = connected  # ids of the players who have a connection
+        self._connected: tuple[object, frozenset[str]] = None, frozenset()
         self.request_id = request_id
         self.surroundings = surroundings
         self.effects: list[Effect] = []
@@ -125,6 +124,16 @@ class Room:
     def players(self) -> list[Player]:
         """The members of every role, in the order they joined."""
         return list(self.document.roster.players.values())
+
+    @property
+    def connected(self) -> frozenset[str]:
+        """The ids of the players who have a connection, to whichever process."""
+        known, ids = self._connected
+        if known is not self.document.connected:
+            known = self.document.connected
+            ids = presence.everybody(known)
+            self._connected = known, ids
+        return ids
 
     @property
     def present(self) -> list[Player]:
@@ -197,7 +206,7 @@ class Room:
 
     def broadcast_view(self) -> None:
         """Show everybody the room as it is now, each with its own part: one kept broadcast."""
-        self.effects.append(self.views(seq=self._next_seq()))
+        self.effects.append(self.views(self.connected, seq=self._next_seq()))
 
     def refresh(self) -> None:
         """Show everybody the room soon; many refreshes within a moment cost one."""
@@ -247,12 +256,14 @@ class Room:
         """Those who were retired are no members any more: seats and names are free."""
         self.roster.forget_retired()
 
-    def views(self, *, seq: int | UnsetType = UNSET) -> ToEach:
-        """The room as each connected player may see it now; the shared part is encoded once."""
+    def views(self, ids: Collection[str], *, seq: int | UnsetType = UNSET) -> ToEach:
+        """The room as each of these players may see it now; the shared part is encoded once."""
         view = frames.View(self.party.snapshot_type, self.party.view(self), seq=seq)
         own = self.party.own_view
-        frames_of = {one.player_id: view.frame(own(self, one)) for one in self.present}
-        return ToEach(frames_of, kept=seq is not UNSET)
+        parts = {
+            one.player_id: view.own(own(self, one)) for one in self.players if one.player_id in ids
+        }
+        return ToEach(view.head, view.shared, parts, kept=seq is not UNSET)
 
     def view_for(self, player: Player) -> bytes:
         """The room as one player may see it now, as a direct answer."""
@@ -262,7 +273,8 @@ class Room:
 
     def _part(self, player: Player, code: Close) -> None:
         self.disconnect(player, code)
-        self.connected -= {player.player_id}
+        known = self.document.connected
+        self.document.connected = presence.without_player(known, player.player_id)
         self.party.on_leave(self, player)
         if self.closed:
             return

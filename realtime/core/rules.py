@@ -25,6 +25,7 @@ from realtime.core.commands import (
     SetBack,
 )
 from realtime.core.effects import Enter
+from realtime.core.presence import with_player
 from realtime.core.room import Room
 
 Rule: TypeAlias = Callable[[Room, Any], object]
@@ -58,8 +59,8 @@ def connect(room: Room, ask: Connect) -> None:
     player = room.roster.find(ask.token_hash)
     if player is None:
         raise RoomError(Code.UNAUTHORIZED, "This token opens nothing here")
-    if player.player_id not in room.connected:
-        room.connected = room.connected | {player.player_id}
+    known = room.document.connected
+    room.document.connected = with_player(known, ask.process, player.player_id)
     host = room.roster.elect(room.connected)
     room.effects.append(Enter(player.player_id, player.username, room.view_for(player)))
     if host:
@@ -137,8 +138,9 @@ def inspect(room: Room, ask: Inspect) -> RoomState:
 
 
 def refresh(room: Room, ask: Refresh) -> None:
-    """A fresh view for every connected player."""
-    room.effects.append(room.views())
+    """A fresh view for every connected player, or for those of one process."""
+    known = room.document.connected
+    room.effects.append(room.views(known.get(ask.process, ()) if ask.process else room.connected))
 
 
 def _check_host(ask: Register) -> None:

@@ -9,7 +9,6 @@ or nobody can tell, throw the Turns away and load the room again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from realtime.core.commands import Alarm, Command, Receive, Register, SetBack
 from realtime.core.document import Document, decoder_of, new_document
 from realtime.core.effects import Effect
 from realtime.core.party import Party
+from realtime.core.presence import Connected
 from realtime.core.projection import Seats
 from realtime.core.room import Room
 from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, Snapshot
@@ -48,12 +48,12 @@ class Rung(NamedTuple):
 class Entry(Struct, frozen=True):
     """A journal entry: with the row's time, enough to run the turn again on the state before it.
 
-    `connected` stands only where it is not what the entries before imply (a connect adds one).
+    `connected` stands only where it is not what the state before says.
     """
 
     command: Command
     seed: int
-    connected: tuple[str, ...] | UnsetType = UNSET
+    connected: Connected | UnsetType = UNSET
 
 
 class Turns:
@@ -83,8 +83,8 @@ class Turns:
         self._matches: list[MatchRow] = []
         self._drafted = self._seats
         self._now = 0.0
-        self._connected: frozenset[str] = frozenset()
-        self._journalled: frozenset[str] | None = None  # the connected that the journal implies
+        self._stored = self._connected = self._document().connected if snapshot else {}
+        self._audience: set[str] = set()
 
     @property
     def version(self) -> int:
@@ -102,15 +102,20 @@ class Turns:
         return self._outlook.next_at
 
     @property
-    def connected(self) -> frozenset[str]:
-        """Who is connected, as far as the last turn knew."""
-        return self._connected
+    def uuid(self) -> UUID:
+        """Tells the room from others that have, or had, its id."""
+        return self._uuid
 
-    def begin(self, now: float, connected: AbstractSet[str]) -> None:
-        """Start a batch: its turns share one reading of the clock and of presence."""
+    @property
+    def audience(self) -> frozenset[str]:
+        """The processes that had the room's sockets at some moment since the batch began."""
+        return frozenset(self._audience)
+
+    def begin(self, now: float, corrects: Callable[[Connected], Connected]) -> None:
+        """Start a batch: its turns share one reading of the clock, and one of presence."""
         self._now = round(now, 6)  # what the journal can hold
-        if connected != self._connected:
-            self._connected = frozenset(connected)
+        self._connected = corrects(self._stored)
+        self._audience = {*self._connected}
 
     def run(self, command: Command, seed: int, request_id: str | UnsetType = UNSET) -> Turn:
         """Run one command. Never raises: a refusal or a bug ends this turn without a trace."""
@@ -190,20 +195,20 @@ class Turns:
         else:
             raise RoomError(Code.ROOM_NOT_FOUND)
         _check_open(document, command)
+        document.connected = self._connected
         return Room(
             self._party,
             self._key,
             document,
             now=self._now,
             seed=seed,
-            connected=self._connected,
             request_id=request_id,
             surroundings=self._surroundings,
         )
 
     def _keep(self, room: Room, command: Command, seed: int) -> None:
         encoded = jsonio.encode(room.document)
-        before, self._connected = self._connected, room.connected
+        before, self._connected = self._connected, room.document.connected
         if encoded == self._encoded and not room.matches:
             return
         if self._surroundings.verify and jsonio.encode(self._decode(encoded)) != encoded:
@@ -211,8 +216,9 @@ class Turns:
         self._live, self._encoded = room.document, encoded
         self._outlook, self._closed = alarms.outlook(room.alarms), room.closed
         self._matches += room.matches
-        entry = Entry(command, seed, UNSET if before is self._journalled else tuple(sorted(before)))
-        self._journalled = room.connected
+        entry = Entry(command, seed, UNSET if before == self._stored else before)
+        self._stored = self._connected
+        self._audience.update(self._connected)
         self._journal.append(
             JournalRow(
                 version=self._base + len(self._journal) + 1,

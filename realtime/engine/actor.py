@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from uuid import UUID
 
 from contracts import jsonio
 from contracts.errors import Code, RoomError
 from contracts.incidents import report
 from contracts.sockets import ErrorFrame
 from realtime.core.commands import Inspect, Refresh
-from realtime.core.effects import RefreshSoon, ToEach
+from realtime.core.effects import Effect, RefreshSoon, ToEach
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.core.turns import Turn
+from realtime.engine import announcements
+from realtime.engine.announcements import Announcement, News, Relayed, announcement_of
 from realtime.engine.departures import Departures
-from realtime.engine.memory import Answered, Engine, Memory
+from realtime.engine.feed import Feed
+from realtime.engine.hub import Connection
+from realtime.engine.memory import Answered, Engine, Memory, Settled
 from realtime.engine.posts import Post
 from realtime.engine.refresher import Refresher
 from realtime.engine.store import Busy, StorageUnavailable
 
+PEER_REFRESHES_S = 2.0  # a peer that owes everybody a view has sent it by then; if not, we do
 ALARM_PAUSE_S = 0.01  # alarms that plan each other without a pause leave time for others
 
 
@@ -39,16 +45,23 @@ class Actor:
         self._lookers = 0  # who share it. As many as the mailbox has places; then ROOM_BUSY
         self._task: asyncio.Task[None] | None = None
         self._refresher = Refresher(engine.limits.refresh_interval_s, self._ask_refresh)
+        self._reserve = Refresher(PEER_REFRESHES_S, self._refresh_here)
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None  # seconds since the epoch: what the timer waits for
         self._woken = False  # due alarms, or a change of presence, want a turn
         self._departures = Departures()
+        self._feed: Feed | None = None  # None: nobody here was ever shown the room
+        self._following: asyncio.Future[None] | None = None
+        self._entering = 0  # who wait for it
+        self._uuid: UUID | None = None
+        self._elsewhere: frozenset[str] = frozenset()  # the other processes that have its sockets
         self.used_at = engine.clock()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits, runs or is owed. An alarm is no work yet."""
-        return not (self._task or self._mailbox or self._woken or self._refresher.owing)
+        works = self._task or self._mailbox or self._woken or self._entering
+        return not (works or self._refresher.owing or self._reserve.owing)
 
     def post(self, post: Post) -> None:
         """Put a command into the mailbox. Raises ROOM_BUSY when it is full."""
@@ -76,6 +89,44 @@ class Actor:
         self._woken = True
         self._start()
 
+    async def follow(self) -> None:
+        """Hear what peers decide, before anybody here is shown the room."""
+        if self._feed is None:
+            self._feed = Feed(self._show, self.wake)
+            self._following = asyncio.ensure_future(self._engine.bus.follow(self._key))
+        if self._following:
+            self._entering += 1
+            try:
+                await asyncio.shield(self._following)
+            finally:
+                self._entering -= 1
+
+    def heard(self, news: News) -> None:
+        """A peer has something to tell those who are here."""
+        if self._feed is None or (self._uuid and news.uuid != self._uuid):
+            return
+        if isinstance(news, Announcement):
+            self._feed.heard(news)
+        else:
+            self._engine.hub.broadcast(self._key, news.frame)
+
+    def head(self, version: int) -> None:
+        """Storage has the room at this version."""
+        if self._feed:
+            self._feed.head(version)
+
+    def relay(self, frame: bytes) -> None:
+        """Pass a volatile frame on to everybody, wherever they are."""
+        self._engine.hub.broadcast(self._key, frame)
+        if self._elsewhere and self._uuid:
+            self._publish(Relayed(self._key, self._uuid, frame))
+
+    def look_around(self, living: frozenset[str]) -> None:
+        """Have the room note it, if a process that had its sockets is not among the living."""
+        if not self._elsewhere <= living:  # is not a subset of it
+            self._departures.untold = True
+            self.wake()
+
     def absent(self, player_id: str, *, by_peer: bool) -> None:
         """A player has no connection here any more."""
         self._departures.add(player_id, by_peer=by_peer)
@@ -84,7 +135,11 @@ class Actor:
     def rest(self) -> None:
         """Plan nothing more. What the room itself plans is in storage, where the clock looks."""
         self._refresher.cancel()
+        self._reserve.cancel()
         self._cancel_alarm()
+        if self._feed:
+            self._feed.close()
+            self._engine.bus.unfollow(self._key)
 
     async def close(self) -> None:
         """Plan nothing more, and wait until the mailbox is empty. Cancelled: what runs is, too, and
@@ -130,23 +185,72 @@ class Actor:
             self._look = None
         if self._departures.untold:
             batch.insert(0, self._departures.post())
+        if self._feed and self._feed.behind:
+            batch.insert(0, Post(Refresh(self._engine.peers.process)))
         return batch
 
     async def _settle(self, batch: list[Post]) -> None:
         """Run a batch to its end: everybody in it is answered, whatever happens."""
         try:
             async with asyncio.timeout(self._engine.limits.commit_deadline_s):
-                answered = await self._memory.run(batch)
+                settled = await self._memory.run(batch)
         except asyncio.CancelledError:
             self._turn_away(batch)
             raise
         except Exception as problem:  # noqa: BLE001  whatever it is, it is this room's trouble alone
             self._departures.settled(batch, noted=False)
-            answered = self._failed(batch, problem)
+            for post, turn in self._failed(batch, problem):
+                self._release(post, turn)
         else:
             self._departures.settled(batch, noted=True)
-        for post, turn in answered:
-            self._release(post, turn)
+            await self._announce(settled)
+
+    async def _announce(self, settled: Settled) -> None:
+        """Tell everybody what is kept, after what peers decided before it."""
+        followed = False
+        try:
+            followed = await self._follows(settled)
+        finally:
+            for post, turn in settled.answered:
+                self._release(post, turn)
+            self._told(settled)
+            if not followed:
+                self._fall_behind()
+
+    async def _follows(self, settled: Settled) -> bool:
+        """Whether those who are here know what the batch was run on, or learn it from a fresh view
+        in it. If not yet, wait for what peers announce."""
+        feed = self._feed
+        if feed is None or not self._engine.hub.present(self._key):
+            return True
+        patient = self._engine.bus.up and not feed.behind
+        if await feed.reached(settled.base, patient=patient):
+            return True
+        return any(isinstance(one.post.command, Refresh) for one in settled.answered)
+
+    def _told(self, settled: Settled) -> None:
+        """Everybody here was told; now tell the peers who have sockets of the room."""
+        self._uuid = settled.uuid
+        self._elsewhere = settled.audience - {self._engine.peers.process}
+        if self._feed:
+            self._feed.tell(settled.version)
+        if self._elsewhere:
+            announcement = announcement_of(self._key, settled)
+            if announcement.effects or settled.version > settled.base:
+                self._publish(announcement)
+
+    def _fall_behind(self) -> None:
+        """Owe those who are here a fresh view, at once."""
+        if self._feed:
+            self._feed.behind = self._woken = True
+
+    def _show(self, announcement: Announcement) -> None:
+        """Send what a peer has decided to those who are here."""
+        self._elsewhere = announcement.audience - {self._engine.peers.process}
+        self._deliver(announcement.effects, None, self._reserve)
+
+    def _publish(self, news: News) -> None:
+        self._engine.bus.publish(self._key, announcements.encode(news))
 
     def _failed(self, batch: list[Post], problem: Exception) -> list[Answered]:
         """What those in a batch are told when none of it was kept, or nobody knows."""
@@ -189,12 +293,18 @@ class Actor:
     def _grant(self, post: Post, turn: Turn) -> None:
         if post.answer and not post.answer.done():
             post.answer.set_result(turn.reply)
-        self._engine.hub.deliver(self._key, turn.effects, post.connection)
-        for effect in turn.effects:
+        self._deliver(turn.effects, post.connection, self._refresher)
+
+    def _deliver(
+        self, effects: Sequence[Effect], origin: Connection | None, refresher: Refresher
+    ) -> None:
+        self._engine.hub.deliver(self._key, effects, origin)
+        for effect in effects:
             if isinstance(effect, ToEach):
                 self._refresher.shown(effect)
+                self._reserve.cancel()
             elif isinstance(effect, RefreshSoon):
-                self._refresher.owe()
+                refresher.owe()
 
     def _refuse(self, post: Post, error: RoomError) -> None:
         if post.answer and not post.answer.done():
@@ -208,6 +318,11 @@ class Actor:
             self._put(Post(Refresh()))
         elif self._departures.untold:
             self.wake()
+
+    def _refresh_here(self) -> None:
+        """The peer that said that a view is owed did not send it."""
+        self._fall_behind()
+        self.wake()
 
     def _plan_alarm(self) -> None:
         """Be on time for the next alarm. Should the room be forgotten, the clock finds it."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
-from contracts.incidents import report
 from realtime.core.rows import RoomKey
 from realtime.engine.memory import Engine
 from realtime.engine.rooms import Rooms
-from realtime.engine.store import Busy, StorageUnavailable
+from realtime.engine.ticker import Ticker
 
 ROOMS_MAX = 1000  # seen at one look, beside those that are stuck; the others at the next
 AGAIN_S = 0.1  # until then
@@ -31,18 +30,9 @@ class Clock:
         self._rooms = rooms
         self._engine = engine
         self._stuck: dict[RoomKey, Stuck] = {}
-        self._task: asyncio.Task[None] | None = None
         self._prune_at = 0.0
-
-    def start(self) -> None:
-        """Look now, and from now on."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def close(self) -> None:
-        """Look no more."""
-        if self._task:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        ticker = Ticker("clock", self._look, self._interval_s, engine.complaints)
+        self.start, self.close = ticker.start, ticker.close
 
     async def tick(self) -> bool:
         """Wake the rooms that are due, and then let go of those that expired. True: there may be
@@ -83,14 +73,5 @@ class Clock:
     def _interval_s(self) -> float:
         return self._engine.limits.clock_interval_s
 
-    async def _run(self) -> None:
-        while True:
-            pause_s = self._interval_s
-            try:
-                if await self.tick():
-                    pause_s = min(AGAIN_S, pause_s)
-            except (StorageUnavailable, Busy, TimeoutError) as problem:
-                self._engine.complaints.add(str(problem) or "no answer in time")
-            except Exception as bug:  # noqa: BLE001  the clock goes on, whatever it met
-                report(bug, "clock")
-            await asyncio.sleep(pause_s)
+    async def _look(self) -> float:
+        return min(AGAIN_S, self._interval_s) if await self.tick() else self._interval_s

@@ -162,9 +162,11 @@ class Hub:
         self._send(key, effect.player_id, effect.frame)
 
     def _to_each(self, key: RoomKey, effect: ToEach, origin: Connection | None) -> None:
-        for player_id, frame in effect.frames.items():
-            for connection in self._connections(key, player_id):
-                connection.wire.show(frame, replaces=not effect.kept)
+        for player_id in effect.own:
+            if connections := self._connections(key, player_id):
+                frame = effect.frame(player_id)
+                for connection in connections:
+                    connection.wire.show(frame, replaces=not effect.kept)
 
     def _disconnect(self, key: RoomKey, effect: Disconnect, origin: Connection | None) -> None:
         for connection in self._connections(key, effect.player_id):

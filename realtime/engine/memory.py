@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from random import getrandbits
 from typing import NamedTuple
+from uuid import UUID
 
 from contracts.complaints import Complaints
 from realtime.core.commands import Register
 from realtime.core.party import Party
-from realtime.core.rows import RoomKey
+from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.core.surroundings import Surroundings
 from realtime.core.turns import Turn, Turns
+from realtime.engine.bus import Bus
 from realtime.engine.hub import Hub
+from realtime.engine.peers import Peers
 from realtime.engine.posts import Post
 from realtime.engine.store import Busy, StorageUnavailable, Store
 from realtime.engine.uuids import uuid7
 
-RACES = 5  # commits lost to other writers before the room is called busy
+RACES = 5  # tries before the room is called busy; who holds it can lose but one, to its creator
+CONTENDED_S = 1.0  # after a race was lost, the room is held from the first try on
 
 
 class Limits(NamedTuple):
@@ -37,6 +42,8 @@ class Engine(NamedTuple):
 
     store: Store
     hub: Hub
+    bus: Bus
+    peers: Peers
     clock: Callable[[], float]  # seconds since the epoch
     surroundings: Surroundings
     complaints: Complaints
@@ -50,6 +57,24 @@ class Answered(NamedTuple):
     turn: Turn
 
 
+class Settled(NamedTuple):
+    """A batch that was run on one version of a room and, unless nothing changed, left another."""
+
+    answered: list[Answered]
+    uuid: UUID
+    base: int
+    version: int
+    audience: frozenset[str] = frozenset()  # ids of the processes that had the room's sockets
+
+
+class Basis(NamedTuple):
+    """What a batch is run on."""
+
+    turns: Turns
+    believed: bool  # but not confirmed
+    commit: Callable[[Commit], Awaitable[bool]]
+
+
 class Memory:
     """One room as this process last saw it. Forgotten whenever that may be wrong."""
 
@@ -58,6 +83,7 @@ class Memory:
         self._key = key
         self._engine = engine
         self._turns: Turns | None = None
+        self._contended_until = 0.0
 
     @property
     def empty(self) -> bool:
@@ -69,7 +95,7 @@ class Memory:
         """When the next alarm is due, in seconds since the epoch, as far as is known."""
         return self._turns.next_alarm if self._turns else None
 
-    async def run(self, batch: list[Post]) -> list[Answered]:
+    async def run(self, batch: list[Post]) -> Settled:
         """Run due alarms and the batch on what is committed, until their commit is kept.
 
         Raises StorageUnavailable when nobody can tell, Busy when nothing was kept, and what storage
@@ -79,52 +105,68 @@ class Memory:
         """
         refusals: list[Exception] = []
         for race in range(RACES):
-            turns, believed = await self._recall(batch, guess=race == 0)
-            turns.begin(self._engine.clock(), self._engine.hub.present(self._key))
-            most, failure = 1 if refusals else None, refusals[1] if len(refusals) == 2 else None
-            rung = turns.ring(_seed, most, failure)
-            answered = [Answered(Post(one.command), one.turn) for one in rung]
-            answered += [Answered(post, _run(turns, post)) for post in batch]
-            try:
-                kept = await self._keep(turns, believed)
-            except (StorageUnavailable, Busy):
-                raise
-            except Exception as problem:
-                if failure or not rung:
+            async with self._basis(batch, first=race == 0) as basis:
+                turns, base = basis.turns, basis.turns.version
+                answered = self._answer(turns, batch, refusals)
+                try:
+                    kept = await self._keep(basis)
+                except (StorageUnavailable, Busy):
                     raise
-                refusals.append(problem)
-                kept = False
+                except Exception as problem:
+                    if len(refusals) == 2 or len(answered) == len(batch):
+                        raise
+                    refusals.append(problem)
+                    kept = False
             if kept:
                 self._turns = turns
-                return answered
+                return Settled(answered, turns.uuid, base, turns.version, turns.audience)
         raise Busy("other processes were first, again and again")
 
-    async def _recall(self, batch: list[Post], *, guess: bool) -> tuple[Turns, bool]:
-        """The room as memory has it, or as storage does. True: only believed, not yet confirmed.
+    def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
+        here = self._engine.hub.present(self._key)
+        turns.begin(self._engine.clock(), self._engine.peers.sight(here).corrects)
+        most, failure = 1 if refusals else None, refusals[1] if len(refusals) == 2 else None
+        rung = turns.ring(_seed, most, failure)
+        answered = [Answered(Post(one.command), one.turn) for one in rung]
+        return answered + [Answered(post, _run(turns, post)) for post in batch]
+
+    @asynccontextmanager
+    async def _basis(self, batch: list[Post], *, first: bool) -> AsyncIterator[Basis]:
+        """The room as memory has it, as storage has it or, where others write it too, held.
 
         A batch that a host's register opens guesses that there is no room yet, which saves a read:
         the insert, or a confirmation, proves it.
         """
+        store = self._engine.store
         turns, self._turns = self._turns, None  # forgotten, unless this batch ends well
-        if turns is not None:
-            return turns, not self._engine.store.alone
-        founding = guess and bool(batch) and _founds(batch[0])
-        snapshot = None if founding else await self._engine.store.load(self._key)
-        turns = Turns(
+        if self._engine.clock() < self._contended_until:
+            async with store.hold(self._key) as held:
+                yield Basis(self._read(held.snapshot), False, held.commit)
+        elif turns is not None:
+            yield Basis(turns, not store.alone, store.commit)
+        else:
+            founding = first and bool(batch) and _founds(batch[0])
+            snapshot = None if founding else await store.load(self._key)
+            yield Basis(self._read(snapshot), founding, store.commit)
+
+    def _read(self, snapshot: Snapshot | None) -> Turns:
+        return Turns(
             self._party,
             self._key,
             snapshot,
             new_uuid=uuid7(self._engine.clock()),
             surroundings=self._engine.surroundings,
         )
-        return turns, founding
 
-    async def _keep(self, turns: Turns, believed: bool) -> bool:
+    async def _keep(self, basis: Basis) -> bool:
         """Whether the turns stand: committed, or run on what is confirmed as committed."""
-        store, draft = self._engine.store, turns.draft()
+        turns = basis.turns
+        draft = turns.draft()
         if draft is None:
-            return not believed or await store.confirm(self._key, turns.version)
-        if not await store.commit(draft):
+            confirm = self._engine.store.confirm
+            return not basis.believed or await confirm(self._key, turns.version)
+        if not await basis.commit(draft):
+            self._contended_until = self._engine.clock() + CONTENDED_S
             return False
         turns.committed()
         return True

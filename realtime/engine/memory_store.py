@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, RoomRow, SeatRow, Snapshot
-from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Rejected
+from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, Rejected
 
 
 class MemoryStore:
@@ -54,6 +55,22 @@ class MemoryStore:
         self.matches.update((match.match_id, match) for match in commit.matches)
         self.snapshots[key] = commit.snapshot
         return True
+
+    @asynccontextmanager
+    async def hold(self, key: RoomKey) -> AsyncIterator[Held]:
+        """The room as committed. There are no others to keep it from."""
+        yield Held(await self.load(key), self.commit)
+
+    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, int]:
+        """The committed versions of those rooms that exist."""
+        return {key: self.snapshots[key].version for key in keys if key in self.snapshots}
+
+    async def beat(self, process: str) -> frozenset[str]:
+        """No other process sees this memory."""
+        return frozenset()
+
+    async def depart(self, process: str) -> None:
+        """Nobody to tell."""
 
     async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         """Rooms of these parties whose alarm has come, the longest overdue first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 from functools import cache
 from math import inf
 from time import monotonic
@@ -13,11 +14,14 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine.holds import Holds
+from realtime.engine.postgres_connection import Claim
 from realtime.engine.postgres_database import PostgresDatabase
 from realtime.engine.rounds import COMMITS_WAITING, Rounds
 from realtime.engine.settling import (
     Answer,
     Ask,
+    Beat,
     Confirm,
     Database,
     DueRooms,
@@ -26,11 +30,14 @@ from realtime.engine.settling import (
     NotMigrated,
     Prune,
     Settling,
+    Versions,
 )
 from realtime.engine.sqlite_database import SqliteDatabase
-from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, StorageUnavailable
+from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, StorageUnavailable
 
 CHECK_LIMIT_S = 2.0
+PROCESS_LIVES_S = 12.0
+HOLDS = 2  # rooms that are held at a time; each costs a connection once it is needed
 CHECK_KEPT_S = 1.0  # how old an answer may be: whoever asks, and how often, commits go first
 
 _Rounds: TypeAlias = Rounds[Ask, Answer]
@@ -47,29 +54,37 @@ class OrmStore:
         self,
         alias: str = DEFAULT_DB_ALIAS,
         *,
-        claim: bool = False,
+        claim: Claim | None = None,
+        lives_s: float = PROCESS_LIVES_S,
         max_waiting: int = COMMITS_WAITING,
     ) -> None:
-        """With `claim`, which SQLite's store always has, no second one like it can start."""
+        """`claim` says with whom PostgreSQL is shared; SQLite's store is always alone. A process is
+        taken for dead `lives_s` seconds after its last beat."""
         self._checking: asyncio.Task[dict[str, str]] | None = None
         self._check_again_at = inf
         params = connections[alias].get_connection_params()
         self.alone = connections[alias].vendor == "sqlite"
+        self._shared = claim is Claim.TOGETHER
+        self._lives_s = lives_s
 
         def rounds(database: Database, name: str) -> _Rounds:
             return _Rounds(Settling(database), name, max_waiting=max_waiting)
 
         if self.alone:
             self._writes = self._reads = rounds(SqliteDatabase(params), "rooms")
+            self._threads = [self._writes]
+            self._holds = Holds(self._threads)
         else:
             self._writes = rounds(PostgresDatabase(params, claim=claim), "room writes")
             self._reads = rounds(PostgresDatabase(params), "room reads")
+            holding = [rounds(PostgresDatabase(params), f"room holds {n}") for n in range(HOLDS)]
+            self._threads = [self._writes, self._reads, *holding]
+            self._holds = Holds(holding)
 
     async def start(self) -> None:
         """Connect, and see that the tables are there."""
-        self._writes.start()
-        if self._reads is not self._writes:
-            self._reads.start()
+        for thread in self._threads:
+            thread.start()
         try:
             if missing := await self._missing_migrations(self._writes):
                 raise StorageUnavailable(missing)
@@ -78,7 +93,7 @@ class OrmStore:
             raise
 
     async def close(self) -> None:
-        await asyncio.gather(self._writes.close(), self._reads.close())
+        await asyncio.gather(*(thread.close() for thread in self._threads))
         if self._checking:
             await asyncio.wait([self._checking])
 
@@ -90,6 +105,22 @@ class OrmStore:
 
     async def commit(self, commit: Commit) -> bool:
         return cast("bool", await self._writes.call(commit))
+
+    def hold(self, key: RoomKey) -> AbstractAsyncContextManager[Held]:
+        return self._holds.hold(key)
+
+    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, int]:
+        return cast("dict[RoomKey, int]", await self._reads.call(Versions(tuple(keys))))
+
+    async def beat(self, process: str) -> frozenset[str]:
+        return await self._beat(process, self._lives_s) if self._shared else frozenset()
+
+    async def depart(self, process: str) -> None:
+        if self._shared:
+            await self._beat(process, 0)
+
+    async def _beat(self, process: str, lives_s: float) -> frozenset[str]:
+        return cast("frozenset[str]", await self._writes.call(Beat(process, lives_s)))
 
     async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         asked = DueRooms(tuple(parties), now, limit)

@@ -11,6 +11,7 @@ import select
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from enum import Enum
 from typing import Any
 
 import psycopg
@@ -48,8 +49,9 @@ _SESSION = {
 }
 _CLAIM = 0x67726565_6E726F6F  # the key of an advisory lock, which PostgreSQL keeps per database
 _IN_USE = (
-    "another realtime process uses this database, and one can't see who is connected to the other. "
-    "Stop it first, or set DATABASE_URL to a database of its own."
+    "another realtime process uses this database, and without a common REDIS_URL neither would "
+    "hear of what the other does. Set REDIS_URL for both, stop the other, or set DATABASE_URL to a "
+    "database of its own."
 )
 _REJECTED = ("22", "23")  # classes of SQLSTATE: data exception, integrity constraint violation
 _BUSY = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
@@ -57,12 +59,19 @@ _NOT_MIGRATED = ("42P01", "42703")  # undefined table, undefined column
 _BINARY = 1
 
 
+class Claim(Enum):
+    """Who else may use the database, as long as the connection lives."""
+
+    ALONE = "pg_advisory_lock"  # nobody else who claims it
+    TOGETHER = "pg_advisory_lock_shared"  # others who say the same
+
+
 class PostgresConnection:
     """Connects when it is first asked, and again after it was lost. Used by one thread."""
 
-    def __init__(self, params: dict[str, Any], *, claim: bool = False) -> None:
-        """`params` are those of `psycopg.connect`. With `claim` it is one of its kind: while it is
-        connected, nobody else's claim on the database is granted."""
+    def __init__(self, params: dict[str, Any], *, claim: Claim | None = None) -> None:
+        """`params` are those of `psycopg.connect`. A claim that others don't leave room for is
+        refused with StorageUnavailable."""
         self._claim = claim
         session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
         options = f"{params.get('options', '')} {session}"
@@ -94,6 +103,15 @@ class PostgresConnection:
         columns = range(result.nfields)
         return [[result.get_value(row, i) or b"" for i in columns] for row in range(result.ntuples)]
 
+    def tell(self, command: str) -> None:
+        """Run a command that has no rows. Raises as `ask` does."""
+        server = self._ready().pgconn
+        try:
+            self._check(server.exec_(command.encode()), ExecStatus.COMMAND_OK)
+        except psycopg.Error as problem:
+            self.close()
+            raise StorageUnavailable(str(problem)) from problem
+
     def interrupt(self) -> None:
         """Cut the connection, from any thread: whoever waits for it finds it lost."""
         if self._connection:
@@ -124,7 +142,7 @@ class PostgresConnection:
         try:
             connection = psycopg.connect(**self._params)
             if self._claim:
-                connection.execute("SELECT pg_advisory_lock(%s)", [_CLAIM])
+                connection.execute(f"SELECT {self._claim.value}({_CLAIM})")
         except psycopg.errors.LockNotAvailable:
             connection.close()
             raise StorageUnavailable(_IN_USE) from None

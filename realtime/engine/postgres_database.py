@@ -8,10 +8,12 @@ from uuid import UUID
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.postgres_arrays import bools, float8, int8, texts
-from realtime.engine.postgres_connection import PostgresConnection
+from realtime.engine.postgres_connection import Claim, PostgresConnection
 from realtime.engine.postgres_sql import (
+    BEAT,
     DUE,
     FIND,
+    HOLD,
     KEEP,
     KEEP_WITH_MATCHES,
     MIGRATIONS,
@@ -24,7 +26,7 @@ from realtime.engine.settling import Migration
 class PostgresDatabase:
     """What a round asks of PostgreSQL, one statement each."""
 
-    def __init__(self, params: dict[str, Any], *, claim: bool = False) -> None:
+    def __init__(self, params: dict[str, Any], *, claim: Claim | None = None) -> None:
         """`params` are those of `psycopg.connect`; `claim` is that of PostgresConnection."""
         self._connection = PostgresConnection(params, claim=claim)
         self.interrupt = self._connection.interrupt
@@ -62,3 +64,22 @@ class PostgresDatabase:
     def migrations(self) -> set[Migration]:
         rows = self._connection.ask(b"migrations", MIGRATIONS)
         return {(app.decode(), name.decode()) for app, name in rows}
+
+    def beat(self, process: str, lives_s: float) -> frozenset[str]:
+        rows = self._connection.ask(b"beat", BEAT, [process.encode(), float8(lives_s)])
+        return frozenset(peer.decode() for (peer,) in rows)
+
+    def hold(self, key: RoomKey) -> Snapshot | None:
+        self._connection.tell("BEGIN")
+        rows = self._connection.ask(b"hold", HOLD, [part.encode() for part in key])
+        for uuid, version, state in rows:
+            return Snapshot(UUID(bytes=uuid), int.from_bytes(version, "big"), state)
+        return None
+
+    def release(self, commit: Commit | None) -> bool:
+        kept = False
+        try:
+            kept = commit is not None and self.keep([commit])[0]
+        finally:
+            self._connection.tell("COMMIT" if kept else "ROLLBACK")
+        return kept

@@ -6,8 +6,8 @@ planner one way for each step, whatever it knows about the tables: they are empt
 made, and the plan stays.
 """
 
-# 1. Lock the rooms in one order for all processes, so that two rounds never wait for each other.
-#    Rows are locked as the lateral join reaches them. A room with another version is left alone.
+# 1. Lock the rooms. One with another version is left alone, and so is one that another process has
+#    locked: it is about to win, and the other rooms of this round don't wait for it.
 # 2. Update what was locked, insert what is new: a conflict there is a lost race. Creations come
 #    after all locks, and in one order too.
 # 3. Journal and seats follow only for the rooms kept. Seats are inserted after all deletions: the
@@ -25,7 +25,8 @@ WITH wanted AS MATERIALIZED (
     ORDER BY uuid
 ), locked AS MATERIALIZED (
     SELECT wanted.*, place FROM wanted CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM rooms WHERE room_id = uuid AND rooms.version = base FOR UPDATE
+        SELECT ctid AS place FROM rooms WHERE room_id = uuid AND rooms.version = base
+        FOR UPDATE SKIP LOCKED
     ) AS room
 ), updated AS (
     UPDATE rooms SET
@@ -157,6 +158,27 @@ WITH expired AS MATERIALIZED (
 )
 SELECT (SELECT count(*) FROM taken) = $3::bigint
     OR (SELECT count(*) FROM expired) = $2::bigint AND EXISTS (SELECT FROM locked)
+"""
+
+# Those who want to hold a room wait for each other in the order they came.
+HOLD = """
+SELECT room_id, version, state FROM rooms WHERE party = $1::text AND code = $2::text FOR UPDATE
+"""
+
+# By the database's clock: those of the hosts may differ.
+BEAT = """
+WITH beat AS (
+    INSERT INTO realtime_processes (process_id, expires_at)
+    VALUES ($1::text, clock_timestamp() + make_interval(secs => $2::float8))
+    ON CONFLICT (process_id) DO UPDATE SET expires_at = excluded.expires_at
+), forgotten AS (
+    DELETE FROM realtime_processes WHERE process_id IN (
+        SELECT process_id FROM realtime_processes
+        WHERE expires_at < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED
+    )
+)
+SELECT process_id FROM realtime_processes
+WHERE expires_at > clock_timestamp() AND process_id <> $1::text
 """
 
 MIGRATIONS = "SELECT app::text, name::text FROM django_migrations"

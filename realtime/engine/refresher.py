@@ -30,8 +30,7 @@ class Refresher:
 
     def shown(self, views: ToEach) -> None:
         """Everybody was sent a view."""
-        size = sum(map(len, views.frames.values()))
-        self._pause_s = max(self._interval_s, size / BYTES_PER_S)
+        self._pause_s = max(self._interval_s, views.size_bytes / BYTES_PER_S)
 
     def cancel(self) -> None:
         """Owe nobody anything."""

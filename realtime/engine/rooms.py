@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, MsgspecError, UnsetType
 
 from contracts.errors import Code, RoomError
-from realtime.core.commands import Command
+from realtime.core.commands import Command, Connect
 from realtime.core.party import Party
 from realtime.core.relay import Relay
 from realtime.core.rows import RoomKey
+from realtime.engine import announcements
 from realtime.engine.actor import Actor
 from realtime.engine.hub import Connection
 from realtime.engine.memory import Engine
@@ -60,6 +61,39 @@ class Rooms:
         """Run a command for a connection, which gets its replies and refusals as frames."""
         self._post(connection.key, Post(command, None, connection, request_id))
 
+    async def enter(
+        self, connection: Connection, token_hash: str, request_id: str | UnsetType = UNSET
+    ) -> None:
+        """Show the room to a connection, as the player whose token it has. Raises RoomError."""
+        if self._closing:
+            raise RoomError(Code.REALTIME_UNAVAILABLE)
+        await self._actor(connection.key).follow()
+        command = Connect(token_hash, self._engine.peers.process)
+        await self.ask(connection.key, command, connection, request_id)
+
+    def heard(self, encoded: bytes) -> None:
+        """A peer has something to tell of one of the rooms."""
+        try:
+            news = announcements.decode(encoded)
+        except MsgspecError:
+            return  # of another version of this program: the room's version tells what is missing
+        if actor := self._actors.get(news.key):
+            actor.heard(news)
+
+    def shown(self) -> list[RoomKey]:
+        """The rooms that are shown to somebody here."""
+        return [key for key in self._actors if self._engine.hub.present(key)]
+
+    def head(self, key: RoomKey, version: int) -> None:
+        """Storage has the room at this version."""
+        if actor := self._actors.get(key):
+            actor.head(version)
+
+    def look_around(self, living: frozenset[str]) -> None:
+        """Have it noted where processes are not among the living that had a room's sockets."""
+        for actor in self._actors.values():
+            actor.look_around(living)
+
     def wake(self, key: RoomKey) -> None:
         """Let the alarms of a room that are due take effect."""
         if not self._closing:
@@ -67,13 +101,8 @@ class Rooms:
 
     def relay(self, connection: Connection) -> Relay:
         """What a volatile message of this connection works with."""
-        engine, key = self._engine, connection.key
-        return Relay(
-            connection.player_id,
-            connection.username,
-            engine.clock(),
-            lambda frame: engine.hub.broadcast(key, frame),
-        )
+        to_all = self._actor(connection.key).relay
+        return Relay(connection.player_id, connection.username, self._engine.clock(), to_all)
 
     def count(self) -> int:
         """Rooms that this process holds in memory."""
@@ -105,7 +134,7 @@ class Rooms:
         return actor
 
     def _forget(self, key: RoomKey) -> None:
-        if self._actors[key].idle:
+        if self._actors[key].idle and not self._engine.hub.present(key):
             self._actors.pop(key).rest()
 
     def _plan_sweep(self) -> None:
@@ -118,7 +147,7 @@ class Rooms:
         self._sweep = None
         since = self._engine.clock() - self._engine.limits.room_idle_s
         for key, actor in list(self._actors.items()):
-            if actor.used_at < since and not self._engine.hub.present(key):
+            if actor.used_at < since:
                 self._forget(key)
         if self._actors:
             self._plan_sweep()

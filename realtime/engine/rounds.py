@@ -81,6 +81,11 @@ class Rounds(Generic[Item, Result]):
             self._break_off()
             raise
 
+    def post(self, item: Item) -> None:
+        """Let `item` be done after what waits, whatever its result; if this is still open."""
+        if self._open:
+            self._calls.put(_Call(item, self._loop.create_future()))
+
     async def close(self) -> None:
         """Refuse new calls, finish those that wait, and let the thread end."""
         if not self._open:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
@@ -44,10 +44,37 @@ class Prune(NamedTuple):
     entries: int
 
 
+class Versions(NamedTuple):
+    """Asks for the versions of rooms: a dict of those that exist."""
+
+    keys: tuple[RoomKey, ...]
+
+
+class Beat(NamedTuple):
+    """Says that a process lives for so long, or (0) ends: which others live."""
+
+    process: str
+    lives_s: float
+
+
+class Hold(NamedTuple):
+    """Opens a transaction that locks a room: a Snapshot or None. The next item is a Release."""
+
+    key: RoomKey
+
+
+class Release(NamedTuple):
+    """Ends the transaction that Hold opened, with a commit to keep or without: was one kept?"""
+
+    commit: Commit | None
+
+
 Lookup: TypeAlias = Load | Confirm
-Single: TypeAlias = Migrations | DueRooms | Prune  # too seldom to be done together
+Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Hold | Release
 Ask: TypeAlias = Lookup | Commit | Single
-Answer: TypeAlias = Snapshot | bool | set[Migration] | list[RoomKey] | None
+Answer: TypeAlias = (
+    Snapshot | bool | set[Migration] | list[RoomKey] | dict[RoomKey, int] | frozenset[str] | None
+)
 
 
 class NotMigrated(StorageUnavailable):
@@ -83,6 +110,15 @@ class Database(Protocol):
 
     def migrations(self) -> set[Migration]:
         """The migrations that were applied."""
+
+    def beat(self, process: str, lives_s: float) -> frozenset[str]:
+        """Note that a process lives for so long from now on. The other processes that live."""
+
+    def hold(self, key: RoomKey) -> Snapshot | None:
+        """Begin a transaction in which nobody else can change the room, and read it."""
+
+    def release(self, commit: Commit | None) -> bool:
+        """End that transaction: keep the commit, if there is one. Raises as `keep` does."""
 
     def interrupt(self) -> None:
         """Break off what hangs. The one method that another thread may call."""
@@ -125,7 +161,11 @@ class Settling:
             return [problem] * len(lookups)
         return [_answer(lookup, rooms.get(lookup.key)) for lookup in lookups]
 
-    def _alone(self, item: Single) -> Answer | Exception:
+    def _versions(self, keys: tuple[RoomKey, ...]) -> dict[RoomKey, int]:
+        rooms = self._database.find(dict.fromkeys(keys, False)) if keys else {}
+        return {key: room.version for key, room in rooms.items()}
+
+    def _alone(self, item: Single) -> Answer | Exception:  # noqa: C901  it is a table
         try:
             match item:
                 case DueRooms():
@@ -134,6 +174,14 @@ class Settling:
                     return self._database.prune(*item)
                 case Migrations():
                     return self._database.migrations()
+                case Versions(keys):
+                    return self._versions(keys)
+                case Beat():
+                    return self._database.beat(*item)
+                case Hold():
+                    return self._database.hold(item.key)
+                case Release(commit):
+                    return self._said(lambda: self._database.release(commit))
         except Exception as problem:  # noqa: BLE001  (its caller is told)
             return problem
 
@@ -162,8 +210,11 @@ class Settling:
             yield answer
 
     def _one(self, commit: Commit, *, patient: bool) -> bool | Exception:
+        return self._said(lambda: self._database.keep([commit], patient=patient)[0])
+
+    def _said(self, keep: Callable[[], bool]) -> bool | Exception:
         try:
-            return self._database.keep([commit], patient=patient)[0]
+            return keep()
         except (Rejected, Busy, StorageUnavailable) as problem:
             return problem
         except Exception as problem:  # noqa: BLE001  (its caller is told)

@@ -80,6 +80,15 @@ class SqliteDatabase:
         with self._ready() as connection:
             return set(connection.execute(sql.MIGRATIONS))
 
+    def beat(self, process: str, lives_s: float) -> frozenset[str]:
+        return frozenset()  # the claim keeps others away
+
+    def hold(self, key: RoomKey) -> Snapshot | None:
+        return self.find({key: True}).get(key)
+
+    def release(self, commit: Commit | None) -> bool:
+        return commit is not None and self.keep([commit])[0]
+
     def interrupt(self) -> None:
         if connection := self._connection:
             with suppress(sqlite3.ProgrammingError):  # its own thread has just closed it

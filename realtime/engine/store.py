@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 
@@ -23,6 +24,13 @@ class Rejected(Exception):
 
 class Busy(Exception):
     """Others hold the room's row for too long; nothing was kept."""
+
+
+class Held(NamedTuple):
+    """A room that no other process can change for the moment."""
+
+    snapshot: Snapshot | None  # as committed; None: there is no such room, so nothing is held
+    commit: Callable[[Commit], Awaitable[bool]]  # as Store.commit, and the end of the hold
 
 
 class Store(Protocol):
@@ -53,6 +61,23 @@ class Store(Protocol):
         round, a lock) is tried once more alone; for locks a round waits but once. Raises Rejected,
         Busy or StorageUnavailable.
         """
+
+    def hold(self, key: RoomKey) -> AbstractAsyncContextManager[Held]:
+        """The room as committed, kept from others until the block ends or its commit is kept.
+
+        For those who lost a race: whoever holds a room wins the next one, and others who want to
+        hold it wait in turn. Raises Busy when that takes too long.
+        """
+
+    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, int]:
+        """The committed versions of those rooms that exist."""
+
+    async def beat(self, process: str) -> frozenset[str]:
+        """Say that this process lives, and be told which others do. A store that no other process
+        can use knows of none."""
+
+    async def depart(self, process: str) -> None:
+        """Say that this process ends."""
 
     async def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         """Rooms of these parties whose `alarm_at` has come, the longest overdue first."""

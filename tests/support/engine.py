@@ -13,13 +13,15 @@ from contracts import jsonio
 from contracts.complaints import Complaints
 from contracts.sockets import Close
 from realtime.auth import token_hash
-from realtime.core.commands import Command, Connect, Receive, Register
+from realtime.core.commands import Command, Receive, Register
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.core.surroundings import Surroundings
+from realtime.engine.bus import Bus, NoBus
 from realtime.engine.clock import Clock
 from realtime.engine.hub import Connection, Hub
 from realtime.engine.memory import Engine, Limits
+from realtime.engine.peers import Peers
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import Store
 from realtime.parties.chat import ChatParty
@@ -64,14 +66,34 @@ class RecordingWire:
 class Bench:
     """An engine to try rooms on."""
 
-    def __init__(self, store: Store, parties: tuple[Party, ...] = (), **limits: Any) -> None:
+    def __init__(
+        self,
+        store: Store,
+        parties: tuple[Party, ...] = (),
+        *,
+        bus: Bus | None = None,
+        process: str = "here",
+        **limits: Any,
+    ) -> None:
         self.now = START
         self.hub = Hub()
         known = {party.slug: party for party in (Leet99(), ChatParty(), *parties)}
         surroundings = Surroundings(Random)
         complaints = Complaints("commits")
         bounds = Limits(**DEFAULTS | limits)
-        engine = Engine(store, self.hub, lambda: self.now, surroundings, complaints, bounds)
+        self.bus = bus or NoBus()
+        self.peers = Peers(process, store, lives_s=12)
+        engine = Engine(
+            store=store,
+            hub=self.hub,
+            bus=self.bus,
+            peers=self.peers,
+            clock=lambda: self.now,
+            surroundings=surroundings,
+            complaints=complaints,
+            limits=bounds,
+        )
+        self.engine = engine
         self.rooms = Rooms(known, engine)
         self.clock = Clock(self.rooms, engine)
 
@@ -84,7 +106,7 @@ class Bench:
     async def connect(self, name: str, key: RoomKey = KEY) -> tuple[Connection, RecordingWire]:
         wire = RecordingWire()
         connection = Connection(key, wire)
-        await self.rooms.ask(key, Connect(token_hash(f"t_{name}")), connection)
+        await self.rooms.enter(connection, token_hash(f"t_{name}"))
         return connection, wire
 
     def say(self, connection: Connection, text: str = "hello") -> None:

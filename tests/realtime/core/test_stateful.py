@@ -10,6 +10,7 @@ from contracts import jsonio
 from contracts.errors import Code
 from contracts.usernames import username_key
 from realtime.core.commands import Receive
+from realtime.core.presence import Sight
 from realtime.parties.leet99 import Leet99
 from realtime.testing import RoomOnTrial
 from realtime.trial import Outcome
@@ -168,7 +169,7 @@ class MatchRoom(RuleBasedStateMachine):
     @rule()
     def a_race_is_lost(self):
         """Turns run, but their commit does not happen: memory is thrown away."""
-        self.room.turns.begin(self.room.now, self.room.connected)
+        self.room.turns.begin(self.room.now, Sight(here=frozenset(self.room.connected)).corrects)
         host = self.room.host or "p_0"
         self.room.turns.run(Receive(host, "SEND_CHAT", jsonio.raw({"text": "lost"})), seed=1)
         self.room.reload(self.room.snapshot)

@@ -10,6 +10,7 @@ import pytest
 
 from realtime.engine import orm_store as orm_stores
 from realtime.engine import rounds
+from realtime.engine.postgres_connection import Claim
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
 from realtime.testing import START
 from tests.support.cable import Cable
@@ -47,21 +48,23 @@ def allow_writes(place, allowed):
 
 
 @contextmanager
-def holding(place, pattern):
-    """Somebody else holds the rooms whose codes are LIKE this."""
+def creating(place, keys):
+    """Somebody else is about to create these rooms, and never does."""
+    insert = """INSERT INTO rooms (room_id, party, code, version, state, created_at, updated_at)
+        VALUES (gen_random_uuid(), %s, %s, 1, '', now(), now())"""
     with psycopg.connect(place.scratch.url) as connection:
-        connection.execute("SELECT FROM rooms WHERE code LIKE %s FOR UPDATE", [pattern])
+        connection.cursor().executemany(insert, keys)
         yield
         connection.rollback()
 
 
-async def outcomes(store, keys):
-    """How each room's second commit ends, and the seconds until then."""
+async def outcomes(store, keys, base=0):
+    """How each room's commit ends, and the seconds until then."""
 
     async def outcome(key):
         began = monotonic()
         try:
-            kept = await store.commit(batch(key, 1))
+            kept = await store.commit(batch(key, base))
         except Busy as busy:
             kept = busy
         return kept, monotonic() - began
@@ -70,28 +73,41 @@ async def outcomes(store, keys):
     return [*kept], max(took_s)
 
 
-def test_a_room_that_others_hold_is_busy_and_its_neighbours_are_not(postgresql):
+def test_a_room_that_others_hold_loses_and_keeps_nobody_waiting(postgresql):
     keys = [ROOM, *OTHERS, room("ROOM4")]
 
     async def story(store):
         await asyncio.gather(*(store.commit(batch(key)) for key in keys))
-        with holding(postgresql, ROOM.room_id):
-            (held, *free), took_s = await outcomes(store, keys)
-        assert isinstance(held, Busy)
-        assert free == [True] * 5
-        assert took_s < 1.5
+        with postgresql.scratch.holding(ROOM.room_id):
+            kept, took_s = await outcomes(store, keys, base=1)
+        assert kept == [False] + [True] * 5
+        assert took_s < 0.5
         assert await store.commit(batch(ROOM, 1))
 
     on(postgresql, story)
 
 
-def test_many_rooms_that_others_hold_keep_nobody_beyond_the_deadline(postgresql):
+def test_who_waits_for_a_held_room_is_told_that_it_is_busy(postgresql):
+    async def story(store):
+        await store.commit(batch(ROOM))
+        with postgresql.scratch.holding(ROOM.room_id):
+            began = monotonic()
+            with pytest.raises(Busy):
+                async with store.hold(ROOM):
+                    pass
+            assert 0.5 < monotonic() - began < 1.5
+        async with store.hold(ROOM) as held:
+            assert await held.commit(batch(ROOM, 1))
+
+    on(postgresql, story)
+
+
+def test_many_rooms_that_others_create_keep_nobody_beyond_the_deadline(postgresql):
     """Also those who waited behind a round that waited in vain."""
     held, free = [[room(f"{kind}{n}") for n in range(60)] for kind in ("HELD", "FREE")]
 
     async def story(store):
-        await asyncio.gather(*(store.commit(batch(key)) for key in (*held, *free)))
-        with holding(postgresql, "HELD%"):
+        with creating(postgresql, held):
             first = asyncio.create_task(outcomes(store, held[:1]))
             await until(lambda: postgresql.backends("wait_event_type = 'Lock'"))
             kept, took_s = await outcomes(store, [*held[1:], *free])
@@ -105,12 +121,10 @@ def test_many_rooms_that_others_hold_keep_nobody_beyond_the_deadline(postgresql)
 
 def test_a_wait_in_vain_makes_later_commits_no_less_patient(postgresql):
     async def story(store):
-        await store.commit(batch(ROOM))
-        await store.commit(batch(OTHERS[0]))
-        with holding(postgresql, ROOM.room_id):
+        with creating(postgresql, [ROOM]):
             await outcomes(store, [ROOM, OTHERS[0]])
-        with holding(postgresql, ROOM.room_id):
-            waiting = asyncio.create_task(store.commit(batch(ROOM, 1)))
+        with creating(postgresql, [ROOM]):
+            waiting = asyncio.create_task(store.commit(batch(ROOM)))
             await until(lambda: postgresql.backends("wait_event_type = 'Lock'"))
         assert await waiting
 
@@ -149,15 +163,14 @@ def test_times_are_written_as_they_were_meant(postgresql):
 
 def test_a_commit_whose_connection_is_ended_is_told_so(postgresql):
     async def story(store):
-        await store.commit(batch(ROOM))
-        with postgresql.scratch.holding(ROOM.room_id):
-            waiting = asyncio.create_task(store.commit(batch(ROOM, 1)))
+        with creating(postgresql, [ROOM]):
+            waiting = asyncio.create_task(store.commit(batch(ROOM)))
             await until(lambda: postgresql.backends("wait_event_type = 'Lock'"))
             postgresql.terminate()
             with pytest.raises(StorageUnavailable):
                 await waiting
-        assert await store.confirm(ROOM, 1)
-        assert await store.commit(batch(ROOM, 1))
+        assert await store.confirm(ROOM, 0)
+        assert await store.commit(batch(ROOM))
 
     on(postgresql, story)
 
@@ -282,26 +295,57 @@ def test_a_second_process_is_refused_and_told_why(postgresql):
     """Its players would be absent in the eyes of the first."""
 
     async def story():
-        first = orm_store(postgresql.config, claim=True)
+        first = orm_store(postgresql.config, claim=Claim.ALONE)
         await first.start()
-        second = orm_store(postgresql.config, claim=True)
+        second = orm_store(postgresql.config, claim=Claim.ALONE)
         with pytest.raises(StorageUnavailable, match="another realtime process uses this database"):
             await second.start()
         await first.close()
-        third = orm_store(postgresql.config, claim=True)
+        third = orm_store(postgresql.config, claim=Claim.ALONE)
         await third.start()
         await third.close()
 
     asyncio.run(story())
 
 
+def test_processes_that_hear_each_other_share_a_database_but_with_no_other(postgresql):
+    async def story():
+        first, second = (orm_store(postgresql.config, claim=Claim.TOGETHER) for _ in range(2))
+        await first.start()
+        await second.start()
+        deaf = orm_store(postgresql.config, claim=Claim.ALONE)
+        with pytest.raises(StorageUnavailable, match="Set REDIS_URL for both"):
+            await deaf.start()
+        await asyncio.gather(first.close(), second.close())
+
+    asyncio.run(story())
+
+
+def test_a_process_lives_as_long_as_its_heart_beats(postgresql):
+    async def story():
+        stores = [orm_store(postgresql.config, claim=Claim.TOGETHER, lives_s=0.3) for _ in range(2)]
+        first, second = stores
+        await asyncio.gather(*(store.start() for store in stores))
+        assert await first.beat("one") == frozenset()
+        assert await second.beat("two") == {"one"}
+        assert await first.beat("one") == {"two"}
+        await second.depart("two")
+        assert await first.beat("one") == frozenset()
+        await second.beat("two")
+        await asyncio.sleep(0.4)
+        assert await first.beat("one") == frozenset()
+        await asyncio.gather(*(store.close() for store in stores))
+
+    asyncio.run(story())
+
+
 def test_a_claim_is_taken_again_after_the_connection_was_lost(postgresql):
     async def story():
-        first = orm_store(postgresql.config, claim=True)
+        first = orm_store(postgresql.config, claim=Claim.ALONE)
         await first.start()
         assert postgresql.terminate()
         await first.commit(batch(ROOM))
-        second = orm_store(postgresql.config, claim=True)
+        second = orm_store(postgresql.config, claim=Claim.ALONE)
         with pytest.raises(StorageUnavailable, match="another realtime process"):
             await second.start()
         await first.close()
@@ -311,8 +355,8 @@ def test_a_claim_is_taken_again_after_the_connection_was_lost(postgresql):
 
 def test_a_process_that_lost_its_claim_is_not_ready(postgresql):
     async def story():
-        first = orm_store(postgresql.config, claim=True)
-        second = orm_store(postgresql.config, claim=True)
+        first = orm_store(postgresql.config, claim=Claim.ALONE)
+        second = orm_store(postgresql.config, claim=Claim.ALONE)
         await first.start()
         assert postgresql.terminate()
         await second.start()

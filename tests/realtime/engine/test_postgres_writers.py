@@ -99,3 +99,48 @@ def test_processes_that_write_and_delete_the_same_rooms_leave_nothing_behind(pos
     told(story())
     assert set(postgresql.counts().values()) == {0}
     assert no_round_was_rolled_back(postgresql)
+
+
+def test_a_room_goes_from_hold_to_hold_in_the_order_of_those_who_wait(postgresql):
+    """However fast the others are: nobody loses who holds, and nobody is passed over."""
+    turns = []
+
+    async def write(name, store):
+        for _ in range(20):
+            async with store.hold(ROOM) as held:
+                assert await held.commit(batch(ROOM, held.snapshot.version))
+            turns.append(name)
+
+    async def story():
+        async with postgresql.stores(3) as processes:
+            await processes[0].commit(batch(ROOM))
+            await asyncio.gather(*(write(n, store) for n, store in enumerate(processes)))
+
+    told(story())
+    assert postgresql.journal(ROOM) == [*range(1, 62)]
+    passed_over = max(
+        len(run) for run in "".join(map(str, turns[:40])).replace("1", "0").split("2")
+    )
+    assert passed_over <= 8
+
+
+def test_a_hold_that_is_given_up_leaves_the_room_to_others(postgresql):
+    async def story():
+        async with postgresql.stores(2) as (first, second):
+            await first.commit(batch(ROOM))
+            for _ in range(5):
+                async with first.hold(ROOM):
+                    assert not await second.commit(batch(ROOM, 1))
+            hanging = asyncio.create_task(_hold_for_ever(first))
+            await asyncio.sleep(0.05)
+            hanging.cancel()
+            await asyncio.wait([hanging])
+            async with second.hold(ROOM) as held:
+                assert await held.commit(batch(ROOM, 1))
+
+    told(story())
+
+
+async def _hold_for_ever(store):
+    async with store.hold(ROOM):
+        await asyncio.Event().wait()

@@ -88,9 +88,8 @@ def test_a_journal_that_was_read_back_makes_the_same_state(kind, request):
     turns = Turns(Leet99(), KEY, None, new_uuid=UUID(int=1), surroundings=Surroundings(Random))
     for version, at, _, text in rows:
         entry = jsonio.decode(text.encode(), Entry)
-        turns.begin(
-            seconds(at), turns.connected if entry.connected is UNSET else frozenset(entry.connected)
-        )
+        told = entry.connected
+        turns.begin(seconds(at), lambda known, told=told: known if told is UNSET else told)
         assert turns.run(entry.command, entry.seed).error is None
         draft = turns.draft()
         assert draft.version == version

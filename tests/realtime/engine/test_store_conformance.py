@@ -513,3 +513,40 @@ def test_a_closed_store_refuses(database):
             await store.load(ROOM)
 
     asyncio.run(story())
+
+
+def test_a_hold_shows_the_room_and_keeps_what_is_committed_in_it(place):
+    async def story(store):
+        async with store.hold(ROOM) as held:
+            assert held.snapshot is None
+            assert await held.commit(batch(ROOM, 0, seat("alice")))
+        async with store.hold(ROOM) as held:
+            assert held.snapshot == await store.load(ROOM)
+        async with store.hold(ROOM) as held:
+            assert await held.commit(batch(ROOM, 1, seat("bob")))
+        assert await store.confirm(ROOM, 2)
+
+    on(place, story)
+    assert set(place.seats(ROOM)) == {"p_alice", "p_bob"}
+
+
+def test_a_hold_that_is_rejected_leaves_nothing(place):
+    async def story(store):
+        await store.commit(batch(ROOM, 0, seat("alice")))
+        with pytest.raises(Rejected):
+            async with store.hold(ROOM) as held:
+                await held.commit(batch(ROOM, 1, seat("Alice", "p_other")))
+        assert await store.confirm(ROOM, 1)
+        assert await store.commit(batch(ROOM, 1))
+
+    on(place, story)
+
+
+def test_versions_are_told_of_the_rooms_there_are(place):
+    async def story(store):
+        await store.commit(batch(ROOM, turns=3))
+        await store.commit(batch(OTHERS[0]))
+        assert await store.versions([ROOM, OTHERS[0], OTHERS[1]]) == {ROOM: 3, OTHERS[0]: 1}
+        assert await store.versions([]) == {}
+
+    on(place, story)

@@ -1,0 +1,59 @@
+"""Which other realtime processes live, by what storage says of their heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from realtime.core.presence import Sight
+from realtime.engine.store import Store
+
+
+class Peers:
+    """Knows the living, and believes that another is dead only after it has watched for long enough
+    itself: after an outage of storage, everybody seems to have fallen silent at once.
+    """
+
+    def __init__(
+        self,
+        process: str,
+        store: Store,
+        *,
+        lives_s: float,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """A process lives for `lives_s` from each of its heartbeats on."""
+        self.process = process
+        self._store = store
+        self._lives_s = lives_s
+        self._clock = clock
+        self._living: frozenset[str] = frozenset()
+        self._beaten_at = self._sure_at = float("-inf")
+
+    @property
+    def interval_s(self) -> float:
+        """Between two heartbeats."""
+        return self._lives_s / 4
+
+    def sight(self, here: frozenset[str]) -> Sight:
+        """What this process knows of presence, with these players connected to it."""
+        return Sight(self.process, here, self.living)
+
+    @property
+    def living(self) -> frozenset[str] | None:
+        """The other processes that live; None while nobody can tell."""
+        sure = self._store.alone or self._clock() >= self._sure_at
+        return self._living if sure else None
+
+    async def beat(self) -> None:
+        """One heartbeat. Raises StorageUnavailable and Busy."""
+        living = await self._store.beat(self.process)
+        now = self._clock()
+        if now - self._beaten_at > self._lives_s / 2:
+            self._sure_at = now + self._lives_s
+        self._beaten_at = now
+        self._living = living
+
+    async def depart(self) -> None:
+        """The last word. Raises StorageUnavailable and Busy."""
+        await self._store.depart(self.process)

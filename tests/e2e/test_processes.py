@@ -1,0 +1,92 @@
+"""Two realtime processes on one PostgreSQL and one Redis, and nobody sticks to either."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import cycle
+
+import pytest
+
+from tests.support.databases import PostgresDatabase, manage
+from tests.support.servers import free_port, server
+from tests.support.services import need_postgresql, need_redis
+from tests.support.site import Site, Socket, player, refusal, together
+
+STORMS = 3
+
+
+@pytest.fixture(scope="module")
+def pair(canary, tmp_path_factory):
+    """Two sites, each of one of the processes."""
+    folder = tmp_path_factory.mktemp("pair")
+    with PostgresDatabase.scratch(need_postgresql()) as database, ExitStack() as stack:
+        manage(database, "migrate", "--noinput", "--verbosity=0")
+        shared = {**database.environ, "REDIS_URL": need_redis(), "RATE_LIMITS": "off"}
+        ports = [{"REALTIME_PORT": str(free_port())} for _ in "12"]
+        servers = [server("realtime", {**shared, **port}, folder) for port in ports]
+        with ThreadPoolExecutor() as pool:
+            both = [*pool.map(stack.enter_context, servers)]
+        yield [canary.hears(Site(one, database)) for one in both]
+
+
+def created(site: Site, room_id: str, username: str = "alice", **settings) -> dict:
+    host = player(username, isHost=True, settings=settings)
+    assert site.register(room_id, host).status_code == 200
+    return host
+
+
+def entered(site: Site, room_id: str, one: dict) -> Socket:
+    socket = site.socket(room_id)
+    socket.join(one["playerToken"])
+    return socket
+
+
+def seqs(socket: Socket) -> list[int]:
+    return [frame["seq"] for frame in socket.frames if "seq" in frame]
+
+
+def test_sockets_at_both_see_the_same(pair):
+    here, there = pair
+    alice = created(here, "TWO001")
+    bob = player("bob")
+    assert there.register("TWO001", bob).status_code == 200
+    with entered(here, "TWO001", alice) as first, entered(there, "TWO001", bob) as second:
+        for number, socket in zip(range(4), cycle([first, second])):
+            socket.send("SEND_CHAT", {"text": f"line {number}"})
+            for one in (first, second):
+                one.hear(f"line {number}")
+        assert seqs(first)[-4:] == seqs(second)[-4:]
+        second.send("LEAVE_ROOM")
+        assert second.closed() == 1000
+        assert first.see("bob")
+
+
+@pytest.mark.parametrize("storm", range(STORMS))
+def test_300_joiners_at_two_processes_fill_99_places(pair, storm):
+    room_id = f"STORM{storm}"
+    created(pair[0], room_id)
+    watchers = [player(f"watcher{n}", role="spectator") for n in range(2)]
+    for site, one in zip(pair, watchers):
+        assert site.register(room_id, one).status_code == 200
+    joiners = [(site, player(f"joiner{n}")) for n, site in zip(range(300), cycle(pair))]
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(entered(site, room_id, one)) for site, one in zip(pair, watchers)
+        ]
+        answers = together(lambda one: one[0].register(room_id, one[1]), joiners)
+        refused = [refusal(one) for one in answers if one.status_code != 200]
+        assert refused == [(409, "ROOM_FULL")] * 202
+        sockets[0].send("SEND_CHAT", {"text": "that was all"})
+        for socket in sockets:
+            socket.hear("that was all")
+        first, second = map(seqs, sockets)
+        for seen in (first, second):
+            assert seen == [*range(seen[0], seen[-1] + 1)], "a gap"
+        assert first[-1] == second[-1]
+    assert len(pair[0].kept(room_id).players) == 101
+    journal = pair[0].kept(room_id).journal
+    assert journal == [*range(1, len(journal) + 1)]
+    for site in pair:
+        state = site.http.get(f"{site.realtime.url}/parties/leet99/{room_id}/state").json()
+        assert state["playerCounts"]["players"] == 99
