@@ -67,12 +67,13 @@ def test_300_joiners_at_two_processes_fill_99_places(pair, storm):
     room_id = f"STORM{storm}"
     created(pair[0], room_id)
     watchers = [player(f"watcher{n}", role="spectator") for n in range(2)]
-    for site, one in zip(pair, watchers):
+    for site, one in zip(pair, watchers, strict=True):
         assert site.register(room_id, one).status_code == 200
     joiners = [(site, player(f"joiner{n}")) for n, site in zip(range(300), cycle(pair))]
     with ExitStack() as stack:
         sockets = [
-            stack.enter_context(entered(site, room_id, one)) for site, one in zip(pair, watchers)
+            stack.enter_context(entered(site, room_id, one))
+            for site, one in zip(pair, watchers, strict=True)
         ]
         answers = together(lambda one: one[0].register(room_id, one[1]), joiners)
         refused = [refusal(one) for one in answers if one.status_code != 200]
