@@ -8,7 +8,7 @@ from contracts.transport import KeepAliveTransport
 def realtime_client(environment: Environment) -> RealtimeClient:
     """A client with connections of its own; close it on the event loop that used it."""
     return RealtimeClient(
-        environment.realtime_url,
+        environment.realtime_urls,
         environment.service_keys[0],
         transport=KeepAliveTransport(environment.realtime_connect_timeout_s),
         try_timeout_s=environment.realtime_try_timeout_s,

@@ -26,7 +26,8 @@ class BadEnvironment(Exception):
 
 @dataclass(frozen=True)
 class Variable:
-    """One environment variable. Unset or empty: its default, where `$NAME` is an earlier one."""
+    """One environment variable. Unset or empty: its default, where `$NAME` is an earlier one, and
+    of several values the first."""
 
     name: str
     kind: Kind
@@ -59,7 +60,9 @@ class Environment:
     lobby_port: int = variable("LOBBY_PORT", kinds.PORT, 8000)
     realtime_host: str = variable("REALTIME_HOST", kinds.HOST, "127.0.0.1")
     realtime_port: int = variable("REALTIME_PORT", kinds.PORT, 1999)
-    realtime_url: str = variable("REALTIME_URL", kinds.HTTP_URL, "http://127.0.0.1:$REALTIME_PORT")
+    realtime_urls: tuple[str, ...] = variable(
+        "REALTIME_URL", kinds.HTTP_URLS, "http://127.0.0.1:$REALTIME_PORT"
+    )
     realtime_public_url: str = variable("REALTIME_PUBLIC_URL", kinds.PUBLIC_URL, "$REALTIME_URL")
 
     data: Path = variable("GREENROOM_DATA", kinds.FOLDER, "var")
@@ -139,12 +142,13 @@ VARIABLES: dict[str, Variable] = {
 
 def load(environ: Mapping[str, str]) -> Environment:
     """Read every variable. Raises BadEnvironment: an illegal value, or a weakness in production."""
-    texts: dict[str, str] = {}
+    firsts: dict[str, str] = {}
     values: dict[str, Any] = {}
     for name, one in VARIABLES.items():
         given = environ.get(one.name, "").strip()
-        texts[one.name] = given or Template(one.default).substitute(texts)
-        values[name] = one.parse(texts[one.name])
+        text = given or Template(one.default).substitute(firsts)
+        firsts[one.name] = text.partition(",")[0].strip()
+        values[name] = one.parse(text)
     if values["mode"] == "development":
         values["allowed_origins"] += development_origins(values["lobby_port"])
     environment = Environment(**values)

@@ -130,7 +130,10 @@ HOSTS = Kind("host names, with commas between them", each(matching(r"[A-Za-z0-9.
 ORIGINS = Kind(
     "origins like https://play.example.org, with commas between them", each(parse_origin), absent=()
 )
-HTTP_URL = Kind("an http:// or https:// URL", parse_url("http", "https"))
+HTTP_URLS = Kind(
+    "an http:// or https:// URL, or several with commas between them",
+    each(parse_url("http", "https")),
+)
 PUBLIC_URL = Kind(
     "an http://, https://, ws:// or wss:// URL", parse_url("http", "https", "ws", "wss")
 )

@@ -7,7 +7,7 @@ and token), so whatever leaves its outcome unknown is asked once more before the
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import httpx
 
@@ -35,26 +35,19 @@ from contracts.paths import (
     rooms_path,
     state_path,
 )
+from contracts.processes import Call, Process
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
+from contracts.ring import Ring
 
 RETRY_IN_S = 0.05  # with less time left, a second try could not end well
 PING_TIMEOUT_S = 1.0
-JSON = (b"Content-Type", b"application/json")
 # It is not there, says itself that it stops, is asked too much already, or is too slow.
 OUTAGE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
 
 
-class Call(NamedTuple):
-    """What is asked, and the id of what its answer must be about; a call can be sent again."""
-
-    method: str
-    path: str
-    about: str = ""
-    body: bytes = b""
-
-
 class RealtimeClient:
-    """Typed calls to the realtime service at `url`.
+    """Typed calls to the realtime service, whose processes answer at `urls`. The calls about a room
+    go to the same process first, and a second try goes to another, where there is one.
 
     Raises RoomError: the service's own refusals unchanged, REALTIME_UNAVAILABLE when it cannot be
     reached or `calls_max` calls wait for it already, REALTIME_TIMEOUT when it says nothing in time,
@@ -64,7 +57,7 @@ class RealtimeClient:
 
     def __init__(
         self,
-        url: str,
+        urls: Sequence[str],
         service_key: str,
         *,
         transport: httpx.AsyncBaseTransport,
@@ -72,17 +65,14 @@ class RealtimeClient:
         total_timeout_s: float,
         calls_max: int,
     ) -> None:
-        self._url = httpx.URL(url)
+        self._processes = [Process.at(httpx.URL(url), service_key) for url in urls]
+        self._ring = Ring([one.url.netloc.decode() for one in self._processes])
         self._transport = transport
         self._try_timeout_s = try_timeout_s
         self._total_timeout_s = total_timeout_s
         self._calls_max = calls_max
         self._calls = 0  # under way
         self._complaints = Complaints("calls to the realtime service")
-        self._base_path = self._url.path.rstrip("/")
-        secret = (b"Authorization", b"Bearer " + service_key.encode())
-        host = (b"Host", self._url.netloc)
-        self._headers = {"GET": [host], "POST": [host, secret, JSON]}
 
     async def register(self, party: str, room_id: str, player: RegisterRequest) -> RegisterReply:
         """Ask the room to admit `player`; what it answers is stored already."""
@@ -119,9 +109,12 @@ class RealtimeClient:
         return await self._ask(Call("POST", path, body=body), ControlReply)
 
     async def reachable(self) -> bool:
-        """Whether the service answers at all, within PING_TIMEOUT_S; for readiness checks."""
+        """Whether any process answers, within PING_TIMEOUT_S; for readiness checks."""
+        return any(await asyncio.gather(*map(self._alive, self._processes)))
+
+    async def _alive(self, process: Process) -> bool:
         try:
-            answer = await self._send(Call("GET", "/healthz"), _now() + PING_TIMEOUT_S)
+            answer = await self._send(process, Call("GET", "/healthz"), _now() + PING_TIMEOUT_S)
         except httpx.TransportError:
             return False
         return answer.status_code == 200
@@ -145,17 +138,20 @@ class RealtimeClient:
 
     async def _ask_twice(self, call: Call, model: type[Told]) -> Told:
         give_up_at = _now() + self._total_timeout_s
+        first, second = (self._processes[number] for number in self._ring.two(call.path))
         try:
-            return await self._try(call, model, give_up_at)
+            return await self._try(first, call, model, give_up_at)
         except RoomError as failure:
             if not _worth_a_retry(failure) or give_up_at - _now() < RETRY_IN_S:
                 raise
-        return await self._try(call, model, give_up_at)
+        return await self._try(second, call, model, give_up_at)
 
-    async def _try(self, call: Call, model: type[Told], give_up_at: float) -> Told:
+    async def _try(
+        self, process: Process, call: Call, model: type[Told], give_up_at: float
+    ) -> Told:
         deadline = min(_now() + self._try_timeout_s, give_up_at)
         try:
-            answer = await self._send(call, deadline)
+            answer = await self._send(process, call, deadline)
         except (httpx.NetworkError, httpx.ConnectTimeout):
             raise RoomError(Code.REALTIME_UNAVAILABLE) from None
         except httpx.TimeoutException:
@@ -164,18 +160,8 @@ class RealtimeClient:
             raise BrokenAnswer(str(error)) from None
         return read(answer, model, call.about)
 
-    async def _send(self, call: Call, deadline: float) -> httpx.Response:
-        """Straight through the transport: the cookies, redirects, proxies and hooks of AsyncClient
-        are nothing we want, and with the parsing of a URL per call they double its cost."""
-        length = (b"Content-Length", b"%d" % len(call.body))
-        request = httpx.Request(
-            call.method,
-            self._url,
-            headers=[*self._headers[call.method], length],
-            stream=httpx.ByteStream(call.body),
-            extensions={"target": (self._base_path + call.path).encode(), "deadline": deadline},
-        )
-        return await self._transport.handle_async_request(request)
+    async def _send(self, process: Process, call: Call, deadline: float) -> httpx.Response:
+        return await self._transport.handle_async_request(process.request(call, deadline))
 
 
 def _now() -> float:

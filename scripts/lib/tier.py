@@ -34,7 +34,13 @@ class Tier:
     host: str
     port: int
     arguments: list[str]
+    number: int | None = None  # where the service has several processes
     leader: subprocess.Popen[bytes] = field(init=False)
+
+    @property
+    def title(self) -> str:
+        """What a person knows it by."""
+        return f"{self.name}-{self.number}" if self.number else self.name
 
     @property
     def reach(self) -> str:
@@ -59,7 +65,7 @@ class Tier:
                     else f"can't be used ({problem.strerror})"
                 )
                 raise PortTaken(
-                    f"port {self.port} on {self.host} {reason}; "
+                    f"port {self.port} on {self.host} {reason}; {self.title} needs it. "
                     f"{self.name.upper()}_PORT and {self.name.upper()}_HOST choose another place."
                 ) from None
 
@@ -67,10 +73,15 @@ class Tier:
         self.leader = subprocess.Popen(
             [sys.executable, "-m", "scripts.lib.tier", python, *self.arguments],
             cwd=ROOT,
-            env={**environ, "GREENROOM_TIER": self.name},
+            env={**environ, **self.identity},
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What its environment says of itself alone."""
+        return {"GREENROOM_TIER": self.name, f"{self.name.upper()}_PORT": str(self.port)}
 
     def ready(self) -> bool:
         """Whether /readyz says so."""

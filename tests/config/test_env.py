@@ -39,13 +39,19 @@ def test_the_record_cannot_be_changed():
 
 def test_addresses_follow_from_the_port():
     environment = load({"REALTIME_PORT": "2999"})
-    assert environment.realtime_url == "http://127.0.0.1:2999"
+    assert environment.realtime_urls == ("http://127.0.0.1:2999",)
     assert environment.realtime_public_url == "http://127.0.0.1:2999"
 
 
 def test_the_public_address_follows_from_the_private_one():
     environment = load({"REALTIME_URL": "https://rooms.example.org/"})
     assert environment.realtime_public_url == "https://rooms.example.org"
+
+
+def test_of_several_private_addresses_the_first_is_public():
+    environment = load({"REALTIME_URL": "http://one:1999/ , https://two"})
+    assert environment.realtime_urls == ("http://one:1999", "https://two")
+    assert environment.realtime_public_url == "http://one:1999"
 
 
 def test_development_lets_a_front_end_and_the_lobby_in():
@@ -104,6 +110,8 @@ def test_two_service_keys_during_a_rotation():
         ("REALTIME_URL", "http://"),
         ("REALTIME_URL", "http://127.0.0.1:99999"),
         ("REALTIME_URL", "http://127.0.0.1/?a=b"),
+        ("REALTIME_URL", "http://127.0.0.1:1999,"),
+        ("REALTIME_URL", "http://127.0.0.1:1999,127.0.0.1:2000"),
         ("REALTIME_PUBLIC_URL", "play.example.org"),
         ("ALLOWED_ORIGINS", "null"),
         ("ALLOWED_ORIGINS", "*"),

@@ -53,7 +53,7 @@ SILENT = Code.REALTIME_TIMEOUT
 def client_of(url, **given):
     defaults = {"try_timeout_s": 0.3, "total_timeout_s": 0.65, "calls_max": 1000}
     transport = given.pop("transport", None) or KeepAliveTransport(0.5)
-    return RealtimeClient(url, KEY, transport=transport, **{**defaults, **given})
+    return RealtimeClient([url], KEY, transport=transport, **{**defaults, **given})
 
 
 async def register(client, room_id="ROOM23"):

@@ -21,7 +21,7 @@ WELL = answer("200 OK", admission())
 def client_of(server):
     transport = KeepAliveTransport(TRY_S)
     return RealtimeClient(
-        server.url,
+        [server.url],
         "a-service-key",
         transport=transport,
         try_timeout_s=TRY_S,

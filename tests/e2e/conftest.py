@@ -15,8 +15,9 @@ from tests.support import servers
 from tests.support import site as sites
 from tests.support.canary import Canary, contents
 from tests.support.databases import PostgresDatabase, Scratch, SqliteFile, manage
+from tests.support.proxied import Proxied
 from tests.support.servers import free_port, server
-from tests.support.services import need_node, need_postgresql
+from tests.support.services import need_nginx, need_node, need_postgresql
 from tests.support.site import Site
 
 LOG_SHOWN = 3000  # characters of each log, when a test fails
@@ -72,6 +73,21 @@ def half_site(migrated, canary, tmp_path_factory):
             realtime = server("realtime", environ, folder)
             yield canary.hears(Site(realtime, database, lobby))
         assert not canary.seen_in(*contents(database)), "a token is kept"
+
+
+@pytest.fixture(scope="module")
+def proxied(any_migrated, canary, tmp_path_factory):
+    """Two processes with a database each: a call that goes astray finds no room."""
+    need_nginx()
+    folder = tmp_path_factory.mktemp("nginx")
+    with ExitStack() as stack:
+        copies = [folder / "one", folder / "two"]
+        databases = [stack.enter_context(any_migrated.copy(copy)) for copy in copies]
+        proxied = Proxied(stack, databases, folder)
+        canary.hears(proxied.site)
+        yield proxied
+        said = proxied.nginx.said
+    assert not canary.seen_in(said), "nginx has logged a token"
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def realtime():
 @pytest.fixture
 def service(realtime):
     client = RealtimeClient(
-        "http://realtime",
+        ["http://realtime"],
         "a-service-key",
         transport=realtime,
         try_timeout_s=4,

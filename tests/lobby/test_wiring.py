@@ -17,7 +17,7 @@ def test_rate_limits_may_be_off(settings):
 def test_everything_comes_from_the_environment(settings):
     environment = dataclasses.replace(
         settings.GREENROOM,
-        realtime_url="http://rt:1/base",
+        realtime_urls=("http://rt:1/base", "http://rt:2"),
         realtime_public_url="https://public",
         service_keys=("newer-key", "older-key"),
         realtime_try_timeout_s=0.1,
@@ -27,7 +27,9 @@ def test_everything_comes_from_the_environment(settings):
     )
     client = wiring.wired(environment).service.client
     assert isinstance(client, RealtimeClient)
-    assert (b"Authorization", b"Bearer newer-key") in client._headers["POST"]
+    assert [str(one.url) for one in client._processes] == ["http://rt:1/base", "http://rt:2"]
+    for process in client._processes:
+        assert (b"Authorization", b"Bearer newer-key") in process.headers["POST"]
     assert (client._try_timeout_s, client._total_timeout_s) == (0.1, 0.2)
     assert client._transport._connect_timeout_s == 0.05
     assert client._calls_max == 7

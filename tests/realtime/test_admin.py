@@ -243,7 +243,7 @@ def realtime(settings):
 def with_realtime(environment, url, patience_s):
     return dataclasses.replace(
         environment,
-        realtime_url=url,
+        realtime_urls=(url,),
         realtime_connect_timeout_s=patience_s,
         realtime_try_timeout_s=patience_s,
         realtime_total_timeout_s=patience_s,

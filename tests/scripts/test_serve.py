@@ -1,6 +1,7 @@
 """`scripts/serve` from outside: what it prints, how it ends, and with which status."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -8,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
 
 from scripts.lib.bootstrap import ROOT, Venv
+from tests.support.databases import PostgresDatabase
+from tests.support.servers import free_port
+from tests.support.services import need_postgresql, need_redis
 
 
 def free_ports(count: int) -> list[int]:
@@ -31,9 +36,9 @@ def environ(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def serve(environ: dict[str, str]) -> subprocess.Popen[str]:
+def serve(environ: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [ROOT / "scripts" / "serve"],
+        [ROOT / "scripts" / "serve", *arguments],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -45,12 +50,18 @@ def serve(environ: dict[str, str]) -> subprocess.Popen[str]:
 def served(environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Both services, up and announced."""
     process = serve(environ)
-    for line in process.stdout:
-        if "Ctrl-C stops both" in line:
-            break
+    welcome(process)
     yield process
     process.kill()
     process.wait()
+
+
+def welcome(process: subprocess.Popen[str]) -> str:
+    """What is said until all is up; without that, all that is said."""
+    lines = []
+    while (line := process.stdout.readline()) and "Ctrl-C stops all" not in line:
+        lines.append(line)
+    return "".join(lines)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -61,7 +72,8 @@ def test_it_stops_when_asked(served, number):
 
 
 def test_when_one_tier_dies_the_other_is_stopped(served, environ):
-    os.kill(process_on(served.pid, "realtime"), signal.SIGKILL)
+    (realtime,) = processes_of(served.pid, "realtime")
+    os.kill(realtime, signal.SIGKILL)
     last = served.stdout.read().splitlines()[-1]
     assert last == "greenroom: realtime died with status 137; lobby is stopped too."
     assert served.wait() == 1
@@ -69,22 +81,88 @@ def test_when_one_tier_dies_the_other_is_stopped(served, environ):
         pass  # the lobby's port is free again
 
 
-def process_on(starter: int, module: str) -> int:
-    """The process below `starter` that runs `python -m module`."""
+def processes_of(starter: int, module: str) -> list[int]:
+    """The processes below `starter` that run `python -m module`."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True)
     rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
     leaders = {pid for pid, parent, _ in rows if parent == str(starter)}
-    (pid,) = (
-        pid for pid, parent, args in rows if parent in leaders and args.endswith(f"-m {module}")
+    return [
+        int(pid)
+        for pid, parent, args in rows
+        if parent in leaders and args.endswith(f"-m {module}")
+    ]
+
+
+# -- several realtime processes ------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared(environ: dict[str, str]) -> Iterator[dict[str, str]]:
+    """What several realtime processes need; two ports follow each other."""
+    first = next(port for port in iter(free_port, 0) if is_free(port + 1))
+    with PostgresDatabase.scratch(need_postgresql()) as database:
+        ports = {"REALTIME_PORT": str(first)}
+        yield {**environ, **database.environ, **ports, "REDIS_URL": need_redis()}
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_two_realtime_processes_serve_and_end_together(shared):
+    process = serve(shared, "--realtime", "2")
+    try:
+        first = int(shared["REALTIME_PORT"])
+        places = f"http://127.0.0.1:{first}  http://127.0.0.1:{first + 1}\n"
+        assert places in welcome(process)
+        created = httpx.post(
+            f"http://127.0.0.1:{shared['LOBBY_PORT']}/api/rooms", json={"username": "alice"}
+        )
+        assert created.status_code == 201
+        os.kill(processes_of(process.pid, "realtime")[0], signal.SIGKILL)
+        last = process.stdout.read().splitlines()[-1]
+        assert re.fullmatch(
+            "greenroom: realtime-([12]) died with status 137; "
+            "lobby and realtime-(?!\\1)[12] are stopped too.",
+            last,
+        )
+        assert process.wait() == 1
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_several_without_a_database_to_share_is_one_sentence_and_status_2(environ):
+    refused = serve(environ, "--realtime", "2")
+    (sentence,) = refused.stdout.read().splitlines()
+    assert sentence == (
+        "greenroom: several realtime processes share their rooms through PostgreSQL and Redis; "
+        "set DATABASE_URL and REDIS_URL, or leave --realtime out."
     )
-    return int(pid)
+    assert refused.wait() == 2
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two", "65", "1.5", ""])
+def test_a_count_that_is_none_is_a_usage_error(environ, count):
+    refused = serve(environ, f"--realtime={count}")
+    usage, sentence = refused.stdout.read().splitlines()
+    assert usage == "usage: scripts/serve [-h] [--realtime N]"
+    assert sentence.endswith(f"--realtime: {count!r} is not a whole number from 1 to 64")
+    assert refused.wait() == 2
+
+
+def test_help_says_what_there_is(environ):
+    asked = serve(environ, "--help")
+    assert "--realtime N" in asked.stdout.read()
+    assert asked.wait() == 0
 
 
 def test_a_taken_port_is_one_sentence(environ):
     with socket.create_server(("127.0.0.1", int(environ["LOBBY_PORT"]))):
         refused = serve(environ)
         (sentence,) = refused.stdout.read().splitlines()
-    assert "is taken by another program" in sentence
+    assert "is taken by another program; lobby needs it. LOBBY_PORT and " in sentence
     assert refused.wait() == 1
 
 

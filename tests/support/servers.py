@@ -17,7 +17,7 @@ from typing import Self
 
 from config import env
 from scripts.lib.bootstrap import ROOT
-from scripts.lib.serve import tiers_of
+from scripts.lib.fleet import tiers_of
 from scripts.lib.tier import Tier
 
 READY_WITHIN_S = 20.0

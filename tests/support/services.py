@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 from functools import cache
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from tests.support import node
 POSTGRESQL = "PostgreSQL (DATABASE_URL, or 127.0.0.1:5432)"
 REDIS = "Redis (REDIS_URL, or 127.0.0.1:6379)"
 NODE = "Node.js with npm (node and npm on the PATH, and a registry to install from)"
+NGINX = "nginx (on the PATH, or in /usr/sbin)"
 LEFT_OUT = "needs "
 REACHED_WITHIN_S = 2
 
@@ -72,6 +74,11 @@ def need_node() -> None:
     """Pages in Node can be opened; otherwise the test is left out."""
     if not node_clients():
         leave_out(NODE)
+
+
+def need_nginx() -> str:
+    """The program; without it the test is left out."""
+    return shutil.which("nginx") or shutil.which("/usr/sbin/nginx") or leave_out(NGINX)
 
 
 def leave_out(service: str) -> NoReturn:

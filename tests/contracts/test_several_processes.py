@@ -1,0 +1,132 @@
+"""The client before several realtime processes, of which one may be at fault."""
+
+import re
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from contracts.client import RealtimeClient
+from contracts.errors import Code, RoomError
+from contracts.http import CloseRoom, RegisterRequest
+from contracts.transport import KeepAliveTransport
+from tests.support import faulty_realtime as faults
+from tests.support.faulty_realtime import FaultyRealtime, admission, answer, says
+
+ALICE = RegisterRequest("p_1", "pt_1", "alice", "player", is_host=True)
+ROOM = "ROOM23"
+NO_STORAGE = says(faults.refusal("503 Service Unavailable", "STORAGE_UNAVAILABLE"))
+TRY_S, TOTAL_S = 0.3, 0.65
+
+
+def well(connection, server):
+    """Admits to any room, and says 200 to whatever else is asked."""
+    asked = re.match(rb"POST /parties/leet99/(\w+)/", server.requests[-1])
+    connection.sendall(answer("200 OK", admission(asked[1].decode()) if asked else b"{}"))
+
+
+def client_of(*urls):
+    return RealtimeClient(
+        urls,
+        "a-service-key",
+        transport=KeepAliveTransport(TRY_S),
+        try_timeout_s=TRY_S,
+        total_timeout_s=TOTAL_S,
+        calls_max=10,
+    )
+
+
+async def register(client, room_id=ROOM):
+    return await client.register("leet99", room_id, ALICE)
+
+
+@pytest.fixture
+def processes():
+    """Three that are well."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(FaultyRealtime(well)) for _ in range(3)]
+
+
+def asked(processes):
+    return [len(process.requests) for process in processes]
+
+
+@pytest.fixture
+def owner(run, processes):
+    """The process that is asked about ROOM first."""
+    run(register(client_of(*(one.url for one in processes))))
+    (owner,) = (one for one in processes if one.requests)
+    owner.requests.clear()
+    return owner
+
+
+@pytest.fixture
+def client(processes):
+    return client_of(*(one.url for one in processes))
+
+
+def test_the_calls_about_a_room_meet_in_one_process(run, client, processes, owner):
+    async def calls():
+        for _ in range(3):
+            await register(client)
+        owner.fault = says(answer("200 OK", b'{"ok": true}'))
+        await client.control("leet99", ROOM, CloseRoom())
+
+    run(calls())
+    assert len(owner.requests) == sum(asked(processes)) == 4
+
+
+def test_rooms_are_spread_over_all(run, client, processes):
+    async def calls():
+        for number in range(60):
+            await register(client, f"ROOM{number:04}")
+
+    run(calls())
+    assert sum(asked(processes)) == 60
+    assert min(asked(processes)) >= 5
+
+
+@pytest.mark.parametrize(
+    ("fault", "within_s"),
+    [
+        (faults.hangs_up, 0.2),
+        (faults.silent, TRY_S + 0.2),
+        (faults.GARBAGE["html"], 0.2),
+        (NO_STORAGE, 0.2),
+    ],
+    ids=["hangs up", "silent", "garbage", "without storage"],
+)
+def test_the_second_try_goes_to_another(run, client, processes, owner, fault, within_s):
+    owner.fault = fault
+    started = time.monotonic()
+    assert run(register(client)).room_id == ROOM
+    assert time.monotonic() - started < within_s
+    assert sorted(asked(processes)) == [0, 1, 1]
+
+
+def test_one_that_is_gone_is_not_missed(run, processes):
+    with faults.refused() as gone:
+        client = client_of(gone, processes[0].url)
+        for _ in range(20):
+            assert run(register(client)).room_id == ROOM
+        assert run(client.reachable())
+    assert len(processes[0].requests) == 21
+
+
+def test_when_all_are_gone_it_is_unavailable(run):
+    with faults.refused() as one, faults.refused() as other:
+        with pytest.raises(RoomError) as caught:
+            run(register(client_of(one, other)))
+        assert caught.value.code is Code.REALTIME_UNAVAILABLE
+        assert not run(client_of(one, other).reachable())
+
+
+def test_silence_of_all_takes_no_longer_than_the_total(run, client, processes):
+    for process in processes:
+        process.fault = faults.silent
+    started = time.monotonic()
+    with pytest.raises(RoomError) as caught:
+        run(register(client))
+    assert caught.value.code is Code.REALTIME_TIMEOUT
+    assert time.monotonic() - started < TOTAL_S + 0.2
+    assert sorted(asked(processes)) == [0, 1, 1]
