@@ -113,13 +113,19 @@ async def healthz(request: Request) -> Answer:
 
 
 async def readyz(request: Request) -> Answer:
-    """The process can do its work: storage answers, and its tables are as this code expects."""
+    """The process can do its work: storage answers, and its tables are as this code expects.
+    Without its bus it is degraded and 200: rooms go on, and what peers do is seen later."""
     serving = await runtime()
-    checks = await serving.store.check()
+    needed, bus = await serving.store.check(), serving.bus.check()
     if serving.draining:
-        checks = {**checks, "draining": "this process is shutting down"}
-    ready = all(found == "ok" for found in checks.values())
-    return Answer(200 if ready else 503, Health("ok" if ready else "unavailable", checks))
+        needed = {**needed, "draining": "this process is shutting down"}
+    if not _good(needed):
+        return Answer(503, Health("unavailable", needed | bus))
+    return Answer(200, Health("ok" if _good(bus) else "degraded", needed | bus))
+
+
+def _good(checks: dict[str, str]) -> bool:
+    return all(found == "ok" for found in checks.values())
 
 
 _PARTY = "/parties/(?P<party>[^/]+)"
