@@ -59,7 +59,8 @@ class Runtime:
         self.service_keys = ServiceKeys(settings.service_keys)
         self.origins = Origins(settings.allowed_origins)
         self.strangers: set[Stranger] = set()
-        self.peers = Peers(self.process, store, lives_s=settings.process_lives_s)
+        shared = not isinstance(self.bus, NoBus)
+        self.peers = Peers(self.process, store, lives_s=settings.process_lives_s, shared=shared)
         engine = Engine(
             store=store,
             hub=self.hub,

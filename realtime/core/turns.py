@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 from contracts import jsonio
 from contracts.errors import Code, RoomError
 from realtime.core import alarms, attendance, projection
-from realtime.core.commands import Alarm, Command, Receive, Register, SetBack
+from realtime.core.commands import Alarm, Command, Inspect, Receive, Register, SetBack
 from realtime.core.document import Document, decoder_of, new_document
 from realtime.core.effects import Effect
 from realtime.core.party import Party
@@ -121,7 +121,11 @@ class Turns:
         """Run one command. Never raises: a refusal or a bug ends this turn without a trace."""
         try:
             room = self._room(command, seed, request_id)
+            if not isinstance(command, Inspect):
+                room.document.connected = self._connected
             reply = self._rule(command)(room, command)
+            if isinstance(command, Inspect):  # a look, which changes nothing
+                return Turn(reply)
             attendance.reconcile(room)
             self._keep(room, command, seed)
         except RoomError as error:
@@ -195,7 +199,6 @@ class Turns:
         else:
             raise RoomError(Code.ROOM_NOT_FOUND)
         _check_open(document, command)
-        document.connected = self._connected
         return Room(
             self._party,
             self._key,

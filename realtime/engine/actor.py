@@ -21,10 +21,10 @@ from realtime.engine.announcements import Announcement, News, Relayed, announcem
 from realtime.engine.departures import Departures
 from realtime.engine.feed import Feed
 from realtime.engine.hub import Connection
-from realtime.engine.memory import Answered, Engine, Memory, Settled
+from realtime.engine.memory import Answered, Engine, Memory, Settled, looks
 from realtime.engine.posts import Post
 from realtime.engine.refresher import Refresher
-from realtime.engine.store import Busy, StorageUnavailable
+from realtime.engine.store import Busy, StorageUnavailable, Unwritable
 
 PEER_REFRESHES_S = 2.0  # a peer that owes everybody a view has sent it by then; if not, we do
 ALARM_PAUSE_S = 0.01  # alarms that plan each other without a pause leave time for others
@@ -178,11 +178,15 @@ class Actor:
 
     def _next_batch(self) -> list[Post]:
         """What waits, up to a bound. It may be empty: then alarms that are due take effect."""
-        self._woken = False
-        size = min(len(self._mailbox), self._engine.limits.batch_size)
-        batch = [self._mailbox.popleft() for _ in range(size)]
-        if self._look and any(post.answer is self._look for post in batch):
+        if self._mailbox and looks(self._mailbox[0]):
             self._look = None
+            return [self._mailbox.popleft()]
+        self._woken = False
+        batch: list[Post] = []
+        while len(batch) < self._engine.limits.batch_size and self._mailbox:
+            if looks(self._mailbox[0]):
+                break
+            batch.append(self._mailbox.popleft())
         if self._departures.untold:
             batch.insert(0, self._departures.post())
         if self._feed and self._feed.behind:
@@ -257,6 +261,9 @@ class Actor:
         if isinstance(problem, Busy):
             self._complain(str(problem))
             return _all(batch, RoomError(Code.ROOM_BUSY))
+        if isinstance(problem, Unwritable):
+            self._complain(str(problem))
+            return _all(batch, RoomError(Code.STORAGE_UNAVAILABLE))
         if isinstance(problem, StorageUnavailable | TimeoutError):
             self._complain(str(problem) or "no answer in time")
             # Those who wait behind would only wait as long again.

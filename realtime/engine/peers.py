@@ -20,12 +20,15 @@ class Peers:
         store: Store,
         *,
         lives_s: float,
+        shared: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """A process lives for `lives_s` from each of its heartbeats on."""
+        """A process lives for `lives_s` from each of its heartbeats on. Where storage is not
+        `shared`, there are no others."""
         self.process = process
         self._store = store
         self._lives_s = lives_s
+        self._shared = shared and not store.alone
         self._clock = clock
         self._living: frozenset[str] = frozenset()
         self._beaten_at = self._sure_at = float("-inf")
@@ -42,7 +45,7 @@ class Peers:
     @property
     def living(self) -> frozenset[str] | None:
         """The other processes that live; None while nobody can tell."""
-        sure = self._store.alone or self._clock() >= self._sure_at
+        sure = not self._shared or self._clock() >= self._sure_at
         return self._living if sure else None
 
     async def beat(self) -> None:

@@ -19,7 +19,7 @@ from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from realtime.engine.settling import NotMigrated
-from realtime.engine.store import Busy, Rejected, StorageUnavailable
+from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
 
 _NETWORK = {
     "application_name": "greenroom rooms",
@@ -55,6 +55,7 @@ _IN_USE = (
 )
 _REJECTED = ("22", "23")  # classes of SQLSTATE: data exception, integrity constraint violation
 _BUSY = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
+_UNWRITABLE = ("25006", "53100")  # read-only transaction, disk full
 _NOT_MIGRATED = ("42P01", "42703")  # undefined table, undefined column
 _BINARY = 1
 
@@ -158,8 +159,10 @@ class PostgresConnection:
     def _check(self, result: PGresult, expected: ExecStatus) -> None:
         if result.status != expected:
             problem = _problem(result)
-            if isinstance(problem, StorageUnavailable):
-                self.close()
+            if isinstance(
+                problem, StorageUnavailable
+            ):  # also after Unwritable: what may be written
+                self.close()  # now, only a new session knows
             raise problem
 
 
@@ -171,6 +174,8 @@ def _problem(result: PGresult) -> Exception:
         return Rejected(message)
     if state in _BUSY:
         return Busy(message)
+    if state in _UNWRITABLE:
+        return Unwritable(message)
     if state in _NOT_MIGRATED:
         return NotMigrated()
     return StorageUnavailable(message or "the connection was lost")

@@ -18,6 +18,10 @@ class StorageUnavailable(Exception):
     """Storage could not be asked, or did not say how a commit ended: the outcome is unknown."""
 
 
+class Unwritable(StorageUnavailable):
+    """Storage answers, and takes nothing: it is read-only, or full. Nothing was kept."""
+
+
 class Rejected(Exception):
     """Refused for good, by a constraint or because no row can hold a value; nothing was kept."""
 
