@@ -99,6 +99,7 @@ class Environment:
     roll_call_s: float = variable("ROLL_CALL_S", kinds.SECONDS, 60)
     late_absence_s: float = variable("LATE_ABSENCE_S", kinds.SECONDS, 5)
     drain_timeout_s: float = variable("DRAIN_TIMEOUT_S", kinds.SECONDS, 10)
+    drain_sockets_per_s: int = variable("DRAIN_SOCKETS_PER_S", kinds.COUNT, 250)
 
     max_spectators: int = variable("MAX_SPECTATORS", kinds.COUNT, 1000)
     mailbox_size: int = variable("MAILBOX_SIZE", kinds.COUNT, 1024)

@@ -115,9 +115,10 @@ async def healthz(request: Request) -> Answer:
 async def readyz(request: Request) -> Answer:
     """The process can do its work: storage answers, and its tables are as this code expects."""
     serving = await runtime()
-    checks = await serving.store.check()
-    if serving.draining:
-        checks = {**checks, "draining": "this process is shutting down"}
+    if serving.draining:  # said at once, whatever storage does
+        checks = {"draining": "this process is shutting down"}
+    else:
+        checks = await serving.store.check()
     ready = all(found == "ok" for found in checks.values())
     return Answer(200 if ready else 503, Health("ok" if ready else "unavailable", checks))
 

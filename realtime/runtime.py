@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from config.env import Environment
 from contracts.complaints import Complaints
 from realtime.auth import Origins, ServiceKeys
 from realtime.core.surroundings import Graces, Surroundings
+from realtime.drain import SOCKETS_S, STORAGE_S, send_away
 from realtime.engine.clock import Clock
 from realtime.engine.hub import Hub
 from realtime.engine.memory import Engine, Limits
@@ -22,6 +24,7 @@ from realtime.engine.rooms import Rooms
 from realtime.engine.store import Store
 from realtime.listing import Listing
 from realtime.loading import load_parties
+from realtime.outbox import Outbox
 
 PARTIES = ("realtime.parties.leet99.Leet99", "realtime.parties.chat.ChatParty")
 
@@ -43,6 +46,7 @@ class Runtime:
         self.service_keys = ServiceKeys(settings.service_keys)
         self.origins = Origins(settings.allowed_origins)
         self.strangers: set[Stranger] = set()
+        self.sockets: set[Outbox] = set()  # of all that are open, strangers too
         engine = Engine(
             store=store,
             hub=self.hub,
@@ -72,15 +76,17 @@ class Runtime:
         self.clock.start()
 
     async def close(self) -> None:
-        """Finish what was taken on, then close storage."""
+        """Finish what was taken on, send the sockets away, then close storage."""
         self.draining = True
-        await self.clock.close()
-        try:
-            async with asyncio.timeout(self.settings.drain_timeout_s):
-                await self.rooms.close()
-        except TimeoutError:
-            pass  # what is left was not acknowledged
-        await asyncio.gather(self.listing.close(), self.store.close())
+        limit_s = self.settings.drain_timeout_s
+        until = asyncio.get_running_loop().time() + limit_s + SOCKETS_S
+        with suppress(TimeoutError):  # what is left was not acknowledged
+            async with asyncio.timeout(limit_s):
+                await asyncio.gather(self.rooms.close(), self.clock.close())
+        await send_away(self.sockets, self.settings.drain_sockets_per_s, until)
+        with suppress(TimeoutError):  # it hangs, and has nothing left to keep
+            async with asyncio.timeout(STORAGE_S):
+                await asyncio.gather(self.listing.close(), self.store.close())
 
 
 def _graces(settings: Environment) -> Graces:
