@@ -19,6 +19,8 @@ RETURNS_AFTER_S = 3.0  # all at one moment: partysocket waits without jitter
 DELAY_S = (1.0, 5.0)  # after a first failure; then more and more
 BACKOFF, DELAY_MAX_S = 1.3, 10.0
 CLOSE_FRAME = b"\x88\x02"  # and two bytes of code
+PING_FRAME = b"\x89\x04"  # and four bytes to send back
+PONG_FRAME = b"\x8a\x84\x00\x00\x00\x00"  # and those
 TRY_LIMIT_S = 20.0
 SPARE_FILES = 500
 
@@ -40,6 +42,8 @@ class Visit(Listener):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self._tail[-6:-4] == PING_FRAME:
+            self.transport.write(PONG_FRAME + self._tail[-4:])
         if self._tail[-4:-2] == CLOSE_FRAME:
             self.code = int.from_bytes(self._tail[-2:])
             self.transport.close()
