@@ -26,7 +26,7 @@ LOOK_EVERY_S = 0.05
 LINGER_S = 2.0  # what the last sockets may take to close, then they are broken off
 LAST_ANSWERS_S = 1  # and the last requests
 END_S = 19  # beyond DRAIN_TIMEOUT_S; what still runs then hangs, and dies of SIGALRM
-FORCED_END_S = 3
+FORCED_END_S = 2
 
 
 class Server(uvicorn.Server):

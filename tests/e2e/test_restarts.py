@@ -19,7 +19,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from scripts.lib.bootstrap import ROOT
-from tests.e2e.conftest import places
+from tests.e2e.conftest import TROUBLE, places
 from tests.support.crowd import text_frame
 from tests.support.returning import Crowd, allow_sockets
 from tests.support.servers import bare_environ, server, until
@@ -75,6 +75,7 @@ def stopped(realtime):
     """Wait for the end that was asked for: how long it took, and the exit status."""
     began = time.monotonic()
     realtime.wait()
+    assert not TROUBLE.search(realtime.said), realtime.said
     return time.monotonic() - began, realtime.leader.poll()
 
 
