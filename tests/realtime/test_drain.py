@@ -1,4 +1,4 @@
-"""The end of a process: what was taken on is finished, and the sockets leave a few at a time."""
+"""Sockets leave a few at a time when a process ends."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 
 from contracts.sockets import Close
-from realtime import drain, routing, runtime
+from realtime import drain, serve
 from realtime.outbox import Outbox
-from tests.support.asgi_sockets import Server, entered, knock
+from tests.support.asgi_sockets import Server, entered
 from tests.support.engine import settled
 from tests.support.loops import LOOPS
 
@@ -101,8 +101,6 @@ def test_when_the_time_is_over_all_leave_at_once(run):
 
 def test_the_defaults_leave_time_for_what_comes_after():
     """All of it, without a socket closing in time: mailboxes, sockets, storage, the last peers."""
-    from realtime import serve
-
     ends = (drain.SOCKETS_S, drain.STORAGE_S, serve.LINGER_S, serve.LAST_ANSWERS_S)
     assert sum(ends) < serve.END_S
     assert 10 + serve.END_S < 30
@@ -160,99 +158,3 @@ def test_all_that_are_open_are_known_and_gone_ones_are_not(story, clock):
         assert serving.sockets == set()
 
     story(counted)
-
-
-# -- the process ---------------------------------------------------------------------------------
-
-
-class Gate:
-    """Storage that keeps commits waiting until it is opened."""
-
-    def __init__(self, serving) -> None:
-        self.open = asyncio.Event()
-        self._commit = serving.store.commit
-        serving.store.commit = self.commit
-
-    async def commit(self, commit):
-        await self.open.wait()
-        return await self._commit(commit)
-
-
-async def readiness():
-    answer = await routing.readyz(None)
-    return answer.status, answer.body.checks
-
-
-@pytest.fixture
-def ending(story, clock, monkeypatch):
-    """Runs a coroutine function with a process that began to end while alice knocked: its runtime,
-    her socket, the gate of its storage, and the end."""
-
-    def tell(coroutine, **changed):
-        async def begun(serving):
-            async def current():
-                return serving
-
-            monkeypatch.setattr(routing, "runtime", current)
-            alice, gate = await entered(serving, clock), Gate(serving)
-            alice.says("knock")
-            await alice.idle()
-            end = asyncio.create_task(serving.close())
-            await settled()
-            await coroutine(serving, alice, gate, end)
-            await end
-            alice.happens("websocket.disconnect")
-            await alice.task
-
-        story(begun, **changed)
-
-    return tell
-
-
-def test_it_is_not_ready_at_once_and_asks_nobody_why(ending, monkeypatch):
-    async def asked(serving, alice, gate, end):
-        monkeypatch.setattr(serving.store, "check", None)
-        status, checks = await readiness()
-        assert (status, [*checks]) == (503, ["draining"])
-        gate.open.set()
-        await end
-        assert (await readiness())[0] == 503
-
-    ending(asked)
-
-
-def test_new_sockets_are_refused_before_the_upgrade(ending):
-    async def knocks(serving, alice, gate, end):
-        assert (await knock())["status"] == 503
-        gate.open.set()
-
-    ending(knocks)
-
-
-def test_what_was_asked_before_is_done_and_what_comes_then_is_refused(ending):
-    async def asks(serving, alice, gate, end):
-        alice.says("knock")
-        await alice.idle()
-        assert alice.refusals == {"REALTIME_UNAVAILABLE": 1}
-        assert not alice.codes
-        gate.open.set()
-        await end
-        assert alice.kinds["knocked"] == 1
-        assert [*alice.sent[-1].values()] == ["websocket.close", 1012]
-
-    ending(asks)
-
-
-def test_storage_that_hangs_is_not_waited_for(ending, monkeypatch):
-    async def hangs(serving, alice, gate, end):
-        async def for_ever():
-            await asyncio.Event().wait()
-
-        serving.store.close = for_ever
-        async with asyncio.timeout(2):
-            await end
-        assert alice.refusals == {"REALTIME_UNAVAILABLE": 1}, "her knock was not acknowledged"
-        assert alice.codes == [1012]
-
-    monkeypatch.setattr(runtime, "STORAGE_S", 0.1)
-    ending(hangs, drain_timeout_s=0.1)
