@@ -104,6 +104,7 @@ class Environment:
     process_lives_s: float = variable("PROCESS_LIVES_S", kinds.SECONDS, 12)
     versions_interval_s: float = variable("VERSIONS_INTERVAL_S", kinds.SECONDS, 10)
     drain_timeout_s: float = variable("DRAIN_TIMEOUT_S", kinds.SECONDS, 10)
+    drain_sockets_per_s: int = variable("DRAIN_SOCKETS_PER_S", kinds.COUNT, 250)
 
     max_spectators: int = variable("MAX_SPECTATORS", kinds.COUNT, 1000)
     mailbox_size: int = variable("MAILBOX_SIZE", kinds.COUNT, 1024)

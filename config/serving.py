@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
 
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
+FILES_MAX = 65_536  # that a process asks for: each socket is one
 
 
 def server_config(application: str, host: str, port: int, **more: Any) -> uvicorn.Config:
@@ -37,7 +40,18 @@ def tune_process() -> None:
     requests over one by one, and every commit round is small. SCHED_BATCH lets the running one
     finish first.
     """
+    allow_files()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     if hasattr(os, "SCHED_BATCH"):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def allow_files() -> None:
+    """As many open files as this user may have. Shells often allow 1,024, and mean programs that
+    use select(), which we don't."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, FILES_MAX)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # macOS: a kernel's own limit may be lower
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

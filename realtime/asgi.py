@@ -18,7 +18,8 @@ SHARE_MIN = 20  # strangers that one address may have, however few there may be 
 
 
 async def sockets(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Foreign pages, and strangers above the bounds, are refused at the handshake."""
+    """Foreign pages, strangers above the bounds, and whoever comes while the process ends, are
+    refused at the handshake."""
     try:
         serving = await runtime()
     except StorageUnavailable:
@@ -29,7 +30,7 @@ async def sockets(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     address = caller(peer, forwarded, serving.settings.trusted_proxies)
     if not serving.origins.allow(headers.get(b"origin"), headers.get(b"host", "")):
         await refuse(scope, send, 403)
-    elif crowded(serving, address):
+    elif serving.draining or crowded(serving, address):
         await refuse(scope, send, 503)
     else:
         await routes({**scope, "address": address}, receive, send)

@@ -59,6 +59,7 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
         finally:
             self._forget()
             self.outbox.abandon()
+            self.runtime.sockets.discard(self.outbox)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the method that is named after the event."""
@@ -99,6 +100,7 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
         self.connection = Connection(key, self.outbox)
         self.guard = FloodGuard(frame_limits(settings))
         self.runtime.strangers.add(self)
+        self.runtime.sockets.add(self.outbox)
 
     async def _read(self, frame: bytes, now: float) -> None:
         request_id: str | UnsetType = UNSET

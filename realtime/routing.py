@@ -116,9 +116,9 @@ async def readyz(request: Request) -> Answer:
     """The process can do its work: storage answers, and its tables are as this code expects.
     Without its bus it is degraded and 200: rooms go on, and what peers do is seen later."""
     serving = await runtime()
+    if serving.draining:  # said at once, whatever storage does
+        return Answer(503, Health("unavailable", {"draining": "this process is shutting down"}))
     needed, bus = await serving.store.check(), serving.bus.check()
-    if serving.draining:
-        needed = {**needed, "draining": "this process is shutting down"}
     if not _good(needed):
         return Answer(503, Health("unavailable", needed | bus))
     return Answer(200, Health("ok" if _good(bus) else "degraded", needed | bus))

@@ -17,6 +17,7 @@ from config.env import Environment
 from contracts.complaints import Complaints
 from realtime.auth import Origins, ServiceKeys
 from realtime.core.surroundings import Graces, Surroundings
+from realtime.drain import SOCKETS_S, STORAGE_S, send_away
 from realtime.engine.bus import Bus, NoBus
 from realtime.engine.channels_bus import ChannelsBus
 from realtime.engine.clock import Clock
@@ -26,10 +27,11 @@ from realtime.engine.orm_store import OrmStore
 from realtime.engine.peers import Peers
 from realtime.engine.postgres_connection import Claim
 from realtime.engine.rooms import Rooms
-from realtime.engine.store import Busy, StorageUnavailable, Store
+from realtime.engine.store import Store
 from realtime.engine.watch import Watch
 from realtime.listing import Listing
 from realtime.loading import load_parties
+from realtime.outbox import Outbox
 
 PARTIES = ("realtime.parties.leet99.Leet99", "realtime.parties.chat.ChatParty")
 
@@ -61,6 +63,7 @@ class Runtime:
         self.strangers: set[Stranger] = set()
         shared = not isinstance(self.bus, NoBus)
         self.peers = Peers(self.process, store, lives_s=settings.process_lives_s, shared=shared)
+        self.sockets: set[Outbox] = set()  # of all that are open, strangers too
         engine = Engine(
             store=store,
             hub=self.hub,
@@ -94,23 +97,18 @@ class Runtime:
         self.clock.start()
 
     async def close(self) -> None:
-        """Finish what was taken on, then close storage."""
+        """Finish what was taken on, send the sockets away, then close storage."""
         self.draining = True
-        await self.clock.close()
-        try:
-            async with asyncio.timeout(self.settings.drain_timeout_s):
-                await self.rooms.close()
-        except TimeoutError:
-            pass  # what is left was not acknowledged
-        await self.watch.close()
-        await self._depart()
-        await asyncio.gather(self.listing.close(), self.store.close())
-
-    async def _depart(self) -> None:
-        """Peers need not wait until this process is taken for dead."""
-        with suppress(StorageUnavailable, Busy, TimeoutError):
-            async with asyncio.timeout(self.settings.commit_deadline_s):
-                await self.peers.depart()
+        limit_s = self.settings.drain_timeout_s
+        until = asyncio.get_running_loop().time() + limit_s + SOCKETS_S
+        with suppress(TimeoutError):  # what is left was not acknowledged
+            async with asyncio.timeout(limit_s):
+                await asyncio.gather(self.rooms.close(), self.clock.close())
+        await send_away(self.sockets, self.settings.drain_sockets_per_s, until)
+        with suppress(TimeoutError):  # it hangs, and has nothing left to keep
+            async with asyncio.timeout(STORAGE_S):
+                await self.watch.close()
+                await asyncio.gather(self.listing.close(), self.store.close())
 
 
 def _graces(settings: Environment) -> Graces:

@@ -5,9 +5,11 @@ compares what its sockets were shown with what is stored.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from realtime.engine.memory import Engine
 from realtime.engine.rooms import Rooms
+from realtime.engine.store import Busy, StorageUnavailable
 from realtime.engine.ticker import Ticker
 
 ROOMS_AT_ONCE = 1000  # whose versions are asked for together
@@ -37,6 +39,8 @@ class Watch:
         await self._versions.close()
         await self._hearts.close()
         await self._engine.bus.close()
+        with suppress(StorageUnavailable, Busy):
+            await self._engine.peers.depart()
 
     def compare_now(self) -> None:
         """The bus works again: who knows what it did not carry."""

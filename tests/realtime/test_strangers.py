@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from realtime import asgi
-from tests.support.asgi_sockets import KEY, Server
+from tests.support.asgi_sockets import Server, knock
 from tests.support.engine import settled
 
 
@@ -59,28 +58,6 @@ def test_without_limits_an_address_may_have_all_places(story):
         await gone(crowd)
 
     story(crowd, unauthenticated_sockets=60, rate_limits=False)
-
-
-async def knock(forwarded: bytes) -> dict[str, Any]:
-    """What a handshake that came through a proxy is answered first."""
-    answers: list[dict[str, Any]] = []
-    events = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}])
-
-    async def receive():
-        return next(events)
-
-    async def send(event):
-        answers.append(event)
-
-    scope = {
-        "type": "websocket",
-        "path": f"/parties/{KEY.party}/{KEY.room_id}",
-        "headers": [(b"x-forwarded-for", forwarded)],
-        "client": ["10.0.0.1", 4711],
-        "extensions": {"websocket.http.response": {}},
-    }
-    await asgi.sockets(scope, receive, send)
-    return answers[0]
 
 
 def test_behind_a_proxy_the_address_is_the_one_that_it_names(story):

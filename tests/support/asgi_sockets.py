@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from realtime import consumers
+from realtime import asgi, consumers
 from realtime.core.messages import message
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
@@ -116,3 +116,25 @@ async def entered(runtime: Runtime, clock: Clock) -> Server:
     assert server.kinds["ROOM_SNAPSHOT"] == 1
     clock.now += 60
     return server
+
+
+async def knock(forwarded: bytes = b"") -> dict[str, Any]:
+    """What a handshake that came through a proxy is answered first."""
+    answers: list[dict[str, Any]] = []
+    events = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}])
+
+    async def receive():
+        return next(events)
+
+    async def send(event):
+        answers.append(event)
+
+    scope = {
+        "type": "websocket",
+        "path": f"/parties/{KEY.party}/{KEY.room_id}",
+        "headers": [(b"x-forwarded-for", forwarded)],
+        "client": ["10.0.0.1", 4711],
+        "extensions": {"websocket.http.response": {}},
+    }
+    await asgi.sockets(scope, receive, send)
+    return answers[0]

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
 import django
@@ -66,6 +67,25 @@ class LosesTheAnswer(FaultyStore):
             raise StorageUnavailable("the connection was lost")
 
 
+class Hangs(FaultyStore):
+    """From the victim on nothing is kept or refused; nor does it close."""
+
+    async def commit(self, commit: Commit) -> bool:
+        if any(seat.username == VICTIM for seat in commit.seats):
+            await for_ever()
+        return await self.store.commit(commit)
+
+    async def close(self) -> None:
+        await for_ever()
+
+
+class BlocksTheEnd(FaultyStore):
+    """It closes in the event loop, and never."""
+
+    async def close(self) -> None:
+        threading.Event().wait()
+
+
 class AcknowledgesEarly(FaultyStore):
     """Says of everything that it is kept, and keeps it a moment later."""
 
@@ -73,6 +93,10 @@ class AcknowledgesEarly(FaultyStore):
         loop = asyncio.get_running_loop()
         loop.call_later(LATE_BY_S, lambda: loop.create_task(self.store.commit(commit)))
         return True
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

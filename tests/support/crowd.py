@@ -22,6 +22,7 @@ class Listener(asyncio.Protocol):
         self._url = urlsplit(url)
         self._token = token
         self._tail = b""
+        self.status = 0  # the handshake's answer
         self.snapshots = self.bytes_heard = 0
         self.joined, self.done = (asyncio.get_running_loop().create_future() for _ in "12")
 
@@ -37,7 +38,9 @@ class Listener(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """The end of each read is looked at again with the next: what counts may lie across."""
         if not self.bytes_heard:
-            self.transport.write(text_frame({"playerToken": self._token}, "JOIN_ROOM"))
+            self.status = int(data[9:12])
+            if self.status == 101:
+                self.transport.write(text_frame({"playerToken": self._token}, "JOIN_ROOM"))
         self.bytes_heard += len(data)
         heard = self._tail + data
         self._tail = heard[1 - len(SNAPSHOT) :]

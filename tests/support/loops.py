@@ -13,9 +13,9 @@ PATIENCE_S = 2.0
 LOOK_EVERY_S = 0.005
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(condition: Callable[[], object], within_s: float = PATIENCE_S) -> None:
     """Let the loop turn until something is so that tells nobody."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "this never happened"
         await asyncio.sleep(LOOK_EVERY_S)
