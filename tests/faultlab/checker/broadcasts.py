@@ -31,7 +31,7 @@ def gaps_are_healed(case: Case) -> Iterator[str]:
         views = [view.t for view in socket.views]
         for frame, missed in _gaps(socket):
             until = frame.t + wait_s
-            if until < end and not any(frame.t < t <= until for t in views):
+            if until < end and not any(frame.t <= t <= until for t in views):
                 yield f"{frame.conn} missed {missed.start} to {missed.stop - 1}, and got no view"
 
 

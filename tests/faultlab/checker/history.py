@@ -102,6 +102,12 @@ class History:
         """Whether a fault overlaps this interval, or had only just gone."""
         return any(_overlaps(one, t0, t1, self.run.fault_grace_s) for one in self.all(Fault))
 
+    def calm_from(self, t0: float, t1: float) -> float:
+        """When, within an interval, nothing was broken any more; infinity if never."""
+        grace_s = self.run.fault_grace_s
+        faults = [one for one in self.all(Fault) if _overlaps(one, t0, t1, grace_s)]
+        return max([t0, *(math.inf if one.t1 is None else one.t1 + grace_s for one in faults)])
+
     def _sockets(self) -> dict[str | int, Socket]:
         sockets = {opened.conn: Socket(opened) for opened in self.all(Open)}
         try:

@@ -42,8 +42,9 @@ def somebody_is_host(case: Case) -> Iterator[str]:
     rows = sorted(case.room.rows, key=lambda row: row.t0)
     for absent, group in groupby(rows, key=lambda row: not _host_is_there(case, row)):
         stretch = list(group)
-        t0, t1 = stretch[0].t1, stretch[-1].t0
-        if not absent or t1 - t0 <= grace_s or case.history.explained(t0, t1):
+        t1 = stretch[-1].t0
+        t0 = case.history.calm_from(stretch[0].t1, t1)
+        if not absent or t1 - t0 <= grace_s:
             continue
         hosts = {row.state["roster"]["host"] for row in stretch}
         waiting = [one for one in case.sockets if _could_be_host(one, stretch, t0, t1)]

@@ -82,6 +82,7 @@ class ExampleRoom(KeptRoom):
         if first:
             self.arrived.add(player)
             self.broadcast("PLAYER_UPDATE", {"player": self.shown(player)})
+        self.elect()
         run.step()
         return conn
 

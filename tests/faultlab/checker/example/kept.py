@@ -109,10 +109,17 @@ class KeptRoom:
             self.run.add("closed", conn=conn, t=self.run.now, code=code)
             del self.sockets[conn]
         self.broadcast("PLAYER_UPDATE", {"player": gone})
-        if self.roster["host"] == player:
-            there = [one for one in self.members if one in self.sockets.values()]
-            heirs = [one for one in there if self.members[one]["role"] == "player"]
-            self.roster["host"] = next(iter(heirs), None)
+        self.elect()
+
+    def elect(self) -> None:
+        """Where the host is away, another takes its place, if there is one."""
+        present = set(self.sockets.values())
+        if self.roster["host"] in present:
+            return
+        heirs = [one for one in self.members if one in present]
+        host = next((one for one in heirs if self.members[one]["role"] == "player"), None)
+        if host or self.roster["host"] not in self.members:
+            self.roster["host"] = host
             self.show_all()
 
     def begin(self) -> None:
