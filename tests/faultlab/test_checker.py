@@ -167,13 +167,13 @@ def found(run):
 
 
 @given(runs())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_legal_history_with_lost_answers_is_never_blamed(room):
     assert found(room.run) == []
 
 
 @given(runs(faults=False))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_legal_history_without_faults_is_never_blamed(room):
     assert found(room.run) == []
 
@@ -183,7 +183,7 @@ def broken(room):
 
 
 @given(runs(faults=False), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_any_entry_that_is_missing_is_missed(room, data):
     entries = [one for one in room.run.records if one["kind"] == "journal"]
     assume(len(entries) > 1)
@@ -192,7 +192,7 @@ def test_any_entry_that_is_missing_is_missed(room, data):
 
 
 @given(runs(faults=False, then=zed_speaks), st.sampled_from(["join", "chat"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_refusal_that_took_effect_is_found_wherever_it_is(room, kind):
     one = [one for one in room.run.records if one["kind"] == "op" and one["op"] == kind][-1]
     one.update(outcome="err", code="RATE_LIMITED", reply=None)
@@ -200,15 +200,15 @@ def test_a_refusal_that_took_effect_is_found_wherever_it_is(room, kind):
 
 
 @given(runs(faults=False), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_any_unexplained_unknown_is_found(room, data):
-    ops = [one for one in room.run.records if one["kind"] == "op"]
+    ops = [one for one in room.run.records if one["kind"] == "op" and one["player"] is None]
     data.draw(st.sampled_from(ops)).update(outcome="unknown", reply=None, code=None)
     assert "I19" in broken(room)
 
 
 @given(runs(then=zed_speaks), st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_an_acknowledgement_of_what_never_was_is_found_whenever_it_came(room, when):
     said = [one for one in room.run.records if one["kind"] == "op" and one["op"] == "chat"][-1]
     t0 = said["t0"] * when

@@ -186,6 +186,23 @@ def test_a_setting_that_did_not_last_is_found(story):
     assert only(story.finish(), "I1")
 
 
+@pytest.mark.parametrize("op", ["leave", "kick"])
+def test_a_member_who_was_let_go_and_stays_is_found(story, op):
+    args = {"playerId": story.bob} if op == "kick" else {}
+    who = story.ann if op == "kick" else story.bob
+    story.room.ask(op, args, who, dict, "answered")
+    assert only(story.finish(), "I1")
+
+
+def test_two_acknowledgements_of_one_effect_are_one_where_they_overlap(story):
+    story.finish()
+    first = story.one("op", op="start")
+    again = story.also(first, id=9001, t0=first["t0"] + 0.001)
+    assert broken(story) == ([], [])
+    again.update(t0=first["t1"] + 1, t1=first["t1"] + 2)
+    assert only(story, "I1")
+
+
 # I2, I3, I4
 
 
@@ -429,6 +446,19 @@ def test_a_gap_that_a_view_heals_is_none(story):
     assert only(story, "I12")
 
 
+def test_a_gap_may_last_as_long_as_what_made_it(story):
+    story.finish()
+    last = story.every("frame", conn=story.dan_at)[-1]
+    last["seq"] += 2
+    for row in story.every("row", room="ABCDEF"):
+        row["seq"] = row["state"]["seq"] = row["seq"] + 2
+    view = story.one("frame", conn=story.dan_at, type="ROOM_SNAPSHOT")
+    story.also(view, t=last["t"] + 30)
+    assert only(story, "I12")
+    story.run.add("fault", name="Redis is away", t0=last["t"] - 1, t1=last["t"] + 20)
+    assert broken(story) == ([], [])
+
+
 def test_a_seq_that_comes_twice_is_found(story):
     story.finish()
     last = story.every("frame", conn=story.bob_at)[-1]
@@ -572,6 +602,17 @@ def test_an_unexplained_server_error_is_found(story, changes):
     assert broken(story) == ([], [])
     fault["t0"] += 1
     assert only(story, "I19")
+
+
+def test_who_went_away_is_owed_no_answer(story):
+    story.finish()
+    asked = story.every("op", op="chat", player=story.bob)[0]
+    asked.update(outcome="unknown", t1=None, reply=None)
+    story.one("fault").update(t0=5000, t1=5001)
+    assert only(story, "I19")
+    story.run.add("closed", conn=story.bob_at, t=story.run.now, code=1000)
+    asked["t0"] = story.run.now - 5
+    assert "I19" not in broken(story)[0]
 
 
 def test_an_unexplained_close_is_found(story):

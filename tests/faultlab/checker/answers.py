@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
@@ -81,13 +82,21 @@ def refused_changes_nothing(case: Case) -> Iterator[str]:
         asking = case.matching.asking(admission)
         refused = [op for op in asking if op.outcome == "err"] or _by_name(case, admission)
         granted = [op for op in asking if op.may_have_happened]
-        if refused and not granted and admission.player_id not in case.replay.releases:
+        if refused and not granted and not _let_go(case, admission, refused[-1]):
             yield f"op {refused[0].id} ({refused[0].op}) was refused, and admitted its player"
     for what, versions in case.matching.kept.items():
         refused = [op for op in case.matching.asked[what] if op.outcome == "err"]
         possible = len(case.matching.asked[what]) - len(refused)
         if refused and len(versions) > possible:
             yield f"op {refused[0].id} {what} was refused, and is in the journal"
+
+
+def _let_go(case: Case, admission: Admission, op: Op) -> bool:
+    """Whether the player may have been released before the answer: the caller asks twice itself,
+    and the second time everything may be different."""
+    t1 = math.inf if op.t1 is None else op.t1
+    releases = case.replay.releases.get(admission.player_id, [])
+    return any(case.visibility.not_before(version) <= t1 for version in releases)
 
 
 def _by_name(case: Case, admission: Admission) -> list[Op]:

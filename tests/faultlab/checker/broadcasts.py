@@ -24,15 +24,24 @@ def seq_grows(case: Case) -> Iterator[str]:
 
 def gaps_are_healed(case: Case) -> Iterator[str]:
     """By a view that came between, or soon after."""
-    run = case.history.run
-    wait_s = 0.0 if run.sees_every_seq else run.view_grace_s
     for socket in case.sockets:
         end = min(socket.ends_at, case.history.ends_at)
         views = [view.t for view in socket.views]
         for frame, missed in _gaps(socket):
-            until = frame.t + wait_s
+            until = _patience(case, frame.t)
             if until < end and not any(frame.t <= t <= until for t in views):
                 yield f"{frame.conn} missed {missed.start} to {missed.stop - 1}, and got no view"
+
+
+def _patience(case: Case, t: float) -> float:
+    """Until when a gap at `t` may stay: what broke the relay has to be whole again, too."""
+    run, until = case.history.run, t
+    if run.sees_every_seq:
+        return until
+    longer = t + run.view_grace_s
+    while longer > until:
+        until, longer = longer, max(longer, case.history.calm_from(t, longer))
+    return until
 
 
 def _gaps(socket: Socket) -> Iterator[tuple[Frame, range]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from tests.faultlab.checker.case import Case
 from tests.faultlab.checker.matching import ADMITS
+from tests.faultlab.checker.records import Op
 from tests.faultlab.checker.replay import CHATS
 from tests.faultlab.checker.state import State
 from tests.faultlab.checker.stored import Row
 
 CHAT_KEPT = 100
+GOING = ("leave", "kick")  # acknowledged by their player's being away, whatever the cause
 
 
 def acknowledged_is_kept(case: Case) -> Iterator[str]:
@@ -23,11 +26,32 @@ def acknowledged_is_kept(case: Case) -> Iterator[str]:
             yield f"op {op.id} ({op.op}) was acknowledged, and {op.player_id} was never admitted"
     for what, ops in case.matching.asked.items():
         granted = [op for op in ops if op.outcome == "ok"]
-        kept = case.matching.kept[what]
-        if len(kept) < len(granted):
+        kept = len(case.matching.kept[what])
+        if kept < _separate(granted) and what[0] not in GOING:
             yield f"op {granted[-1].id} {what} was acknowledged and is not in the journal"
-        elif what[0] == "chat" and len(kept) > 1:
-            yield f"{what} was kept {len(kept)} times"
+        elif what[0] == "chat" and kept > 1:
+            yield f"{what} was kept {kept} times"
+
+
+def gone_is_gone(case: Case) -> Iterator[str]:
+    """An acknowledged leave or kick has released its player, unless something else has."""
+    for op in case.room.ops if case.replayed else []:
+        gone = op.args.get("playerId") if op.op == "kick" else op.player
+        if op.op not in GOING or op.outcome != "ok" or gone in case.replay.releases:
+            continue
+        last = case.replay.at(case.replay.last)
+        member = last.members.get(str(gone)) if last else None
+        if last is None or (last.closed is False and member and member.holds_token):
+            yield f"op {op.id} ({op.op}) was acknowledged, and {gone} is a member still"
+
+
+def _separate(ops: list[Op]) -> int:
+    """How many effects these need: two that overlap may have taken one effect for their own."""
+    number, until = 0, -math.inf
+    for op in sorted(ops, key=lambda one: math.inf if one.t1 is None else one.t1):
+        if op.t0 > until:
+            number, until = number + 1, math.inf if op.t1 is None else op.t1
+    return number
 
 
 def kept_is_there(case: Case) -> Iterator[str]:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tests.faultlab.checker.history import History
-from tests.faultlab.checker.records import Baseline, Closed, Fault, Log
+from tests.faultlab.checker.records import Baseline, Closed, Fault, Log, Op
 
 TOKEN = r"pt_[\w-]{16,}"
 SHOWN = 4  # of a secret's letters, so that a report is no leak either
 ANSWER_WITHIN_S = 15.0  # a caller who was never answered waited no longer than this
+SILENT = ("kick", "leave")  # granted, they are not answered
 OUR_TROUBLE = (1011, 1013)  # close codes
 
 
@@ -32,15 +33,31 @@ def no_secret_is_told(history: History, secrets: Sequence[str] = ()) -> Iterator
 def trouble_has_a_reason(history: History) -> Iterator[str]:
     """I19: a fault explains every 5xx, every close for trouble, every unknown outcome."""
     for op in history.ops:
-        server_error = op.status is not None and op.status >= 500
-        if op.outcome == "unknown" or server_error:
-            t1 = op.t0 + ANSWER_WITHIN_S if op.t1 is None else op.t1
-            if not history.explained(op.t0, t1):
-                yield f"op {op.id} ({op.op}) ended {op.outcome}, {op.status} {op.code}"
+        t1 = op.t0 + ANSWER_WITHIN_S if op.t1 is None else op.t1
+        if _is_trouble(history, op) and not history.explained(op.t0, t1):
+            yield f"op {op.id} ({op.op}) ended {op.outcome}, {op.status} {op.code}"
     for closed in history.all(Closed):
         if closed.code in OUR_TROUBLE and not history.explained(closed.t, closed.t):
             yield f"{closed.conn} was closed with {closed.code}"
     yield from _unhandled(history)
+
+
+def _is_trouble(history: History, op: Op) -> bool:
+    """Whether somebody should have been answered, or better."""
+    if op.outcome != "unknown":
+        return op.status is not None and op.status >= 500
+    if op.op in SILENT and op.code is None:
+        return False
+    over_http = op.player is None
+    return over_http or op.code is not None or not _went_away(history, op)
+
+
+def _went_away(history: History, op: Op) -> bool:
+    """Whether a socket of who asked closed, or the run ended, before an answer had to come."""
+    until = op.t0 + ANSWER_WITHIN_S
+    sockets = (one for one in history.sockets.values() if one.entered)
+    closed = (one.ends_at for one in sockets if one.entered and one.entered.player == op.player)
+    return history.ends_at <= until or any(op.t0 <= t <= until for t in closed)
 
 
 def _unhandled(history: History) -> Iterator[str]:

@@ -26,7 +26,7 @@ OfRoom: TypeAlias = Callable[[Case], Iterator[str]]
 OfRun: TypeAlias = Callable[[History], Iterator[str]]
 
 OF_A_ROOM: dict[str, tuple[OfRoom, ...]] = {
-    "I1": (durability.acknowledged_is_kept, durability.kept_is_there),
+    "I1": (durability.acknowledged_is_kept, durability.gone_is_gone, durability.kept_is_there),
     "I2": (rosters.never_above_the_cap,),
     "I3": (rosters.names_are_unique, rosters.no_name_is_shown_twice),
     "I4": (rosters.nobody_comes_late,),
