@@ -46,16 +46,18 @@ class ExampleRoom(KeptRoom):
             args["settings"] = dict(self.settings)
 
         def act() -> Fields | str:
-            if not force and (code := self._refusal(name, role)):
-                return code
-            self.admit(player_id, name, role, founding=founding)
-            label = f"tk-{player_id}"
-            self.run.add("token", t=self.run.now, label=label, room=self.code, player=player_id)
-            known = {"playerId": player_id, "roomId": self.code, "token": label}
-            return {**known, "role": role, "isHost": founding}
+            code = None if force else self._refusal(name, role)
+            return code or self._admitted(player_id, name, role, founding=founding)
 
         done = self.ask("create" if founding else "join", args, None, act, fate)
         return player_id if done else None
+
+    def _admitted(self, player: str, name: str, role: str, *, founding: bool) -> Fields:
+        self.admit(player, name, role, founding=founding)
+        label = f"tk-{player}"
+        self.run.add("token", t=self.run.now, label=label, room=self.code, player=player)
+        known = {"playerId": player, "roomId": self.code, "token": label}
+        return {**known, "role": role, "isHost": founding}
 
     def _refusal(self, name: str, role: str) -> str | None:
         if role == "player" and self.phase != "lobby":
