@@ -177,7 +177,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "config.logs.LineFormatter"}},
     "filters": {"strangers": {"()": "config.logs.StrangersNoise"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "none": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["stderr"], "level": GREENROOM.log_level},
     "loggers": {
         # Django's own handlers would print a second time, or mail; a refused request is no warning.
@@ -185,7 +188,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},  # nor are a host and a form that nobody knows
         "httpx": {"level": "WARNING"},  # it would log every call,
-        "channels_redis": {"handlers": [], "propagate": False},  # the bus says it, and less often
+        "channels_redis": {"handlers": ["none"], "propagate": False},  # the bus says it, once
         "uvicorn": {"level": "WARNING"},  # and this one how it starts
         "uvicorn.error": {"filters": ["strangers"]},
     },

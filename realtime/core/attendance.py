@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from contracts.sockets import Close
 from realtime.core.alarms import Due
+from realtime.core.effects import Disconnect
 from realtime.core.roster import Player
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def reconcile(room: Room) -> None:
             room.disconnect(player, Close.ROOM_NOT_FOUND)
         room.document.connected = {}
         return
+    _send_strangers_away(room)
     roster, graces = room.roster, room.surroundings.graces
     somebody = not room.connected.isdisjoint(roster.players)
     host_away = roster.host is not None and roster.host not in room.connected
@@ -61,6 +63,14 @@ def ring(room: Room, name: str, late_s: float) -> None:
         _replace_host(room)
     elif player := room.roster.member(name.removeprefix(SEAT)):
         _give_up_seat(room, player)
+
+
+def _send_strangers_away(room: Room) -> None:
+    """Whoever is connected and no member any more: the process that has the socket missed why."""
+    for player_id in room.connected:
+        if room.player(player_id) is None:
+            removed = player_id in room.roster.removed
+            room.effects.append(Disconnect(player_id, Close.REMOVED if removed else Close.NORMAL))
 
 
 def _replace_host(room: Room) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from contracts import jsonio
 from contracts.errors import Code, RoomError
 from contracts.incidents import report
-from contracts.sockets import ErrorFrame
+from contracts.sockets import Close, ErrorFrame
 from realtime.core.commands import Inspect, Refresh
 from realtime.core.effects import Effect, RefreshSoon, ToEach
 from realtime.core.party import Party
@@ -285,6 +285,7 @@ class Actor:
                 self._refuse(post, self._report(turn.bug))
             elif turn.error:
                 self._refuse(post, turn.error)
+                self._is_there_a_room(post, turn.error)
             else:
                 self._grant(post, turn)
         except Exception as bug:  # noqa: BLE001  what is kept is kept, and the next is answered
@@ -312,6 +313,11 @@ class Actor:
                 self._reserve.cancel()
             elif isinstance(effect, RefreshSoon):
                 refresher.owe()
+
+    def _is_there_a_room(self, post: Post, error: RoomError) -> None:
+        """A view of a room that is over: peers closed it, and who is here missed it."""
+        if isinstance(post.command, Refresh) and error.code is Code.ROOM_NOT_FOUND:
+            self._engine.hub.expel(self._key, Close.ROOM_NOT_FOUND)
 
     def _refuse(self, post: Post, error: RoomError) -> None:
         if post.answer and not post.answer.done():

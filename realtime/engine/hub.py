@@ -132,6 +132,12 @@ class Hub:
             del self._rooms[connection.key]
         return player_id
 
+    def expel(self, key: RoomKey, code: Close) -> None:
+        """Close every connection in a room."""
+        for player_id in self.present(key):
+            for connection in self._connections(key, player_id):
+                self._close(connection, code)
+
     def broadcast(self, key: RoomKey, frame: bytes) -> None:
         """Send one frame to every connection in a room."""
         audience = self._rooms.get(key)

@@ -13,7 +13,7 @@ from tests.support.servers import free_port, server
 from tests.support.services import need_postgresql, need_redis
 from tests.support.site import Site, Socket, player, refusal, together
 
-STORMS = 3
+STORMS = 20
 
 
 @pytest.fixture(scope="module")

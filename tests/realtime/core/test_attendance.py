@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contracts.errors import Code
+from contracts.sockets import Close
 from realtime.auth import token_hash
 from realtime.core.commands import Connect, EndRoom, Presence, Remove
 from realtime.core.surroundings import Graces
@@ -249,3 +250,13 @@ def test_an_administrator_closes_a_room(room):
     assert room.run(Connect(token_hash("t_alice"))).code == Code.ROOM_NOT_FOUND
     assert room.run(EndRoom()).code == Code.ROOM_NOT_FOUND
     assert room.commits[-1].row.status == "closed"
+
+
+def test_a_socket_that_outlived_its_membership_is_closed_at_the_next_turn():
+    """The process that has it missed the announcement, and now says that it is there."""
+    room = opened(Leet99, ["alice", "bob", "carl"])
+    room.receive("bob", "LEAVE_ROOM")
+    room.receive("alice", "KICK", {"playerId": "p_carl"})
+    room.connected |= {"p_bob", "p_carl"}
+    room.receive("alice", "SEND_CHAT", {"text": "alone at last"})
+    assert room.sent_away == {"p_bob": Close.NORMAL, "p_carl": Close.REMOVED}
