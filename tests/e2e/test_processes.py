@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import cycle
 
 import pytest
 
+from config.env import DEV_SERVICE_KEY
 from tests.support.databases import PostgresDatabase, manage
 from tests.support.servers import free_port, server
 from tests.support.services import need_postgresql, need_redis
@@ -16,18 +20,36 @@ from tests.support.site import Site, Socket, player, refusal, together
 STORMS = 20
 
 
-@pytest.fixture(scope="module")
-def pair(canary, tmp_path_factory):
+QUICK = {  # so that a test need not wait long for what takes its time
+    "PROCESS_LIVES_S": "1",
+    "VERSIONS_INTERVAL_S": "0.5",
+    "HOST_LOST_GRACE_S": "0.5",
+}
+
+
+@contextmanager
+def two(canary, folder, **environ):
     """Two sites, each of one of the processes."""
-    folder = tmp_path_factory.mktemp("pair")
     with PostgresDatabase.scratch(need_postgresql()) as database, ExitStack() as stack:
         manage(database, "migrate", "--noinput", "--verbosity=0")
-        shared = {**database.environ, "REDIS_URL": need_redis(), "RATE_LIMITS": "off"}
+        shared = {**database.environ, "REDIS_URL": need_redis(), "RATE_LIMITS": "off", **environ}
         ports = [{"REALTIME_PORT": str(free_port())} for _ in "12"]
         servers = [server("realtime", {**shared, **port}, folder) for port in ports]
         with ThreadPoolExecutor() as pool:
             both = [*pool.map(stack.enter_context, servers)]
         yield [canary.hears(Site(one, database)) for one in both]
+
+
+@pytest.fixture(scope="module")
+def pair(canary, tmp_path_factory):
+    with two(canary, tmp_path_factory.mktemp("pair")) as sites:
+        yield sites
+
+
+@pytest.fixture
+def quick_pair(canary, tmp_path):
+    with two(canary, tmp_path, **QUICK) as sites:
+        yield sites
 
 
 def created(site: Site, room_id: str, username: str = "alice", **settings) -> dict:
@@ -91,3 +113,60 @@ def test_300_joiners_at_two_processes_fill_99_places(pair, storm):
     for site in pair:
         state = site.http.get(f"{site.realtime.url}/parties/leet99/{room_id}/state").json()
         assert state["playerCounts"]["players"] == 99
+
+
+def test_a_signal_reaches_sockets_at_both(pair):
+    here, there = pair
+    names = ["alice", "bob"]
+    players = [player(name, isHost=name == "alice") for name in names]
+    for one in players:
+        url = f"{here.realtime.url}/parties/chat/SIGNAL/register"
+        headers = {"Authorization": f"Bearer {DEV_SERVICE_KEY}"}
+        assert here.http.post(url, json=one, headers=headers).status_code == 200
+    with here.socket("SIGNAL", "chat") as first, there.socket("SIGNAL", "chat") as second:
+        for socket, one in zip((first, second), players, strict=True):
+            socket.join(one["playerToken"])
+        first.see("bob")
+        for number, speaker in enumerate((first, second)):
+            speaker.send("chat.signal", {"data": number})
+            for socket in (first, second):
+                assert socket.next("chat.signalled")["payload"]["data"] == number
+
+
+def test_a_killed_process_leaves_no_ghosts(quick_pair):
+    here, there = quick_pair
+    alice, bob = created(here, "GHOST1"), player("bob")
+    assert there.register("GHOST1", bob).status_code == 200
+    with entered(here, "GHOST1", alice), entered(there, "GHOST1", bob) as second:
+        here.realtime.kill()
+        while not second.next("ROOM_SNAPSHOT")["payload"]["me"]["isHost"]:
+            pass
+    assert [*there.kept("GHOST1").state["connected"].values()] in ([], [[bob["playerId"]]])
+    here.realtime.up()
+
+
+def test_a_process_that_was_stopped_shows_what_it_missed_and_loses_no_player(quick_pair):
+    here, there = quick_pair
+    alice, bob = created(here, "ZOMBIE"), player("bob")
+    assert there.register("ZOMBIE", bob).status_code == 200
+    with entered(here, "ZOMBIE", alice) as first, entered(there, "ZOMBIE", bob) as second:
+        os.killpg(here.realtime.leader.pid, signal.SIGSTOP)
+        try:
+            time.sleep(2.5)  # it is taken for dead, and bob becomes host
+            second.send("SEND_CHAT", {"text": "are you there?"})
+            second.hear("are you there?")
+        finally:
+            os.killpg(here.realtime.leader.pid, signal.SIGCONT)
+        while "are you there?" not in said(first.next("ROOM_SNAPSHOT")):
+            pass
+        assert here.register("ZOMBIE", player("carl")).status_code == 200  # loses, and runs again
+        for socket in (first, second):
+            socket.see("carl")
+        kept = here.kept("ZOMBIE").state["connected"].values()
+        assert sorted(one for ids in kept for one in ids) == sorted(
+            [alice["playerId"], bob["playerId"]]
+        )
+
+
+def said(snapshot: dict) -> list[str]:
+    return [line["text"] for line in snapshot["payload"]["chat"]]
