@@ -16,7 +16,7 @@ from realtime.engine import sqlite_sql as sql
 from realtime.engine import sqlite_values as values
 from realtime.engine.settling import Migration, NotMigrated
 from realtime.engine.sqlite_claim import SqliteClaim
-from realtime.engine.store import Busy, Rejected, StorageUnavailable
+from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
 
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",
@@ -24,6 +24,7 @@ _SETTINGS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 700",  # ms; others write seldom and briefly: the admin's sessions
 )
+_UNWRITABLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
 _BUSY = "another process writes the database"
 _AUTOCOMMIT = {"isolation_level": None}  # transactions are begun and ended in words
 
@@ -137,6 +138,8 @@ class SqliteDatabase:
         if getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
             return Busy(_BUSY)
         self._disconnect()
+        if getattr(problem, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE:
+            return Unwritable(str(problem))
         if str(problem).startswith(("no such table", "no such column")):
             return NotMigrated()
         return StorageUnavailable(str(problem))

@@ -102,11 +102,13 @@ class PostgresDatabase:
 
     @classmethod
     @contextmanager
-    def scratch(cls, server_url: str, template: str = "template1") -> Iterator[PostgresDatabase]:
+    def scratch(
+        cls, server_url: str, template: str = "template1", tablespace: str = "pg_default"
+    ) -> Iterator[PostgresDatabase]:
         """A database that is dropped afterwards."""
         name = f"greenroom_test_{uuid4().hex[:12]}"
         with psycopg.connect(server_url, autocommit=True) as server:
-            server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            server.execute(f"CREATE DATABASE {name} TEMPLATE {template} TABLESPACE {tablespace}")
             try:
                 yield cls(urlsplit(server_url)._replace(path=f"/{name}").geturl())
             finally:
