@@ -1,0 +1,110 @@
+"""Clients of several rooms at a time, in one program, and the witness who watches the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from random import Random
+
+from tests.faultlab.callers import AGAIN_AFTER_S, Callers
+from tests.faultlab.cluster import Cluster
+from tests.faultlab.history import History, now
+from tests.faultlab.node import Node
+from tests.faultlab.room_life import RoomLife
+from tests.faultlab.session import Session
+from tests.faultlab.witness import Witness
+
+PARTIES = ("leet99", "leet99", "leet99", "chat")
+CONVERGED_WITHIN_S = 20.0
+
+
+class Load:
+    """Rooms that come and go, until they are hushed."""
+
+    def __init__(self, callers: Callers, witness: Witness, chance: Random) -> None:
+        self.callers = callers
+        self.witness = witness
+        self._chance = chance
+        self._lives: set[RoomLife] = set()
+        self._sessions: set[Session] = set()
+        self._hushed = False
+
+    async def room_after_room(self) -> None:
+        """One of the rooms that live at the same time."""
+        while not self._hushed:
+            party = self._chance.choice(PARTIES)
+            life = RoomLife(self.callers, self._chance, party, self._sessions)
+            self._lives.add(life)
+            try:
+                await life.run()
+            finally:
+                self._lives.discard(life)
+
+    async def answered_again(self, node: Node, within_s: float = 20.0) -> float:
+        """Ask for a room until one is made here. Returns how long that took, in seconds."""
+        began = now()
+        wish = self.callers.wish("chat", "the lab")
+        while not (await self.callers.ask(wish, node))[0]:
+            assert now() < began + within_s, f"{node.name} does not recover"
+            await asyncio.sleep(AGAIN_AFTER_S)
+        return now() - began
+
+    async def hush(self) -> float:
+        """Ask for nothing new; wait until all that share a room heard the same. Returns seconds."""
+        self._hushed = True
+        for life in self._lives:
+            life.hushed = True
+        began = now()
+        await asyncio.sleep(0.5)  # for what was asked a moment ago
+        await eventually(lambda: self._converged() or now() > began + CONVERGED_WITHIN_S)
+        return now() - began
+
+    def dismiss(self) -> None:
+        """Every socket ends."""
+        for life in self._lives:
+            life.dismissed = True
+
+    async def all_gone(self) -> None:
+        """Until the last socket has ended."""
+        await eventually(lambda: not self._lives)
+
+    def _converged(self) -> bool:
+        """Who entered after the last broadcast has no number: a view shows what is before it."""
+        heard: dict[str, set[int]] = {}
+        for session in self._sessions:
+            if session.entered and session.seq:
+                heard.setdefault(session.room_id, set()).add(session.seq)
+        return all(len(numbers) == 1 for numbers in heard.values())
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for what tells nobody when it happens."""
+    while not condition():  # noqa: ASYNC110  (dozens of sockets take part in it)
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def load(
+    cluster: Cluster, history: History, chance: Random, rooms: int
+) -> AsyncIterator[Load]:
+    """Clients at work. On leaving nobody is connected any more."""
+    callers = Callers(cluster, history, chance)
+    witness = callers.witness = Witness(cluster.postgres.url, history)
+    made = Load(callers, witness, chance)
+    watching = asyncio.create_task(witness.watch())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(rooms):
+                group.create_task(made.room_after_room())
+            try:
+                yield made
+            finally:
+                await made.hush()
+                made.dismiss()
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        await witness.close()
+        await callers.close()
