@@ -9,20 +9,23 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.faultlab.campaign import MIXED, Plan, campaign, table
+from tests.faultlab.campaign import MIXED, NONE, Plan, campaign, table
 from tests.faultlab.cluster import missing
 from tests.faultlab.faults import FAULTS
 from tests.faultlab.part import Part
 
-ROUNDS = "kill=200,postgres=20,redis=20,stop=20,term=10,network=25,readonly=5,hang=5,flush=5"
+ROUNDS = (
+    "none=1,kill=200,postgres=20,redis=20,stop=20,"
+    "term=10,network=25,readonly=5,hang=5,flush=5,redishang=5,mixed=30"
+)
 SHOWN = 15  # violations of one part
 
 
 def rounds(text: str) -> dict[str, int]:
     """`kill=200,redis=20` as numbers by kind. Raises ArgumentTypeError."""
     wanted = dict(one.split("=") for one in text.split(",") if one.count("=") == 1)
-    if not wanted or wanted.keys() - FAULTS.keys() - {MIXED}:
-        kinds = ", ".join([*FAULTS, MIXED])
+    if not wanted or wanted.keys() - FAULTS.keys() - {MIXED, NONE}:
+        kinds = ", ".join([*FAULTS, MIXED, NONE])
         raise argparse.ArgumentTypeError(f"KIND=TIMES,… where KIND is one of {kinds}")
     return {kind: int(times) for kind, times in wanted.items()}
 

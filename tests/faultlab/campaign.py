@@ -16,6 +16,8 @@ from tests.faultlab.faults import FAULTS, Fault
 from tests.faultlab.part import Part, judge, run_part
 
 MIXED = "mixed"  # any fault of any kind, but those that take long
+NONE = "none"  # no fault at all: every frame arrives, and nothing is left behind
+PEACE_S, REST_S = 10.0, 15.0  # of a part without faults
 STRIKES = {"stop": 4}  # in one part; of every other kind:
 STRIKES_ELSE = 10
 HEADS = "fault|times|operations|acknowledged|refused|unknown|lost|broken|recovery, s"
@@ -65,13 +67,17 @@ def campaign(plan: Plan, folder: Path) -> Iterator[Part]:
 
 def _run(site: Cluster, plan: Plan, kind: str, strikes: list[Fault], file: Path) -> Part:
     chance = Random(f"{plan.seed} {file.stem}")
-    return asyncio.run(run_part(site, kind, strikes, file, chance, stop_s=plan.stop_s))
+    calm = {} if strikes else {"peace_s": PEACE_S, "rest_s": REST_S}
+    return asyncio.run(run_part(site, kind, strikes, file, chance, stop_s=plan.stop_s, **calm))
 
 
 def parts_of(plan: Plan) -> Iterator[tuple[str, list[Fault]]]:
     """Each kind in parts of some strikes; the ways of a kind take turns."""
     chance = Random(plan.seed)
     for kind, rounds in plan.rounds.items():
+        if kind == NONE:
+            yield from [(kind, [])] * rounds
+            continue
         left = list(islice(cycle(_ways(kind)), rounds))
         chance.shuffle(left)
         size = STRIKES.get(kind, STRIKES_ELSE)

@@ -20,7 +20,8 @@ from tests.support.databases import PostgresDatabase, manage
 from tests.support.servers import Server, free_port, server
 
 DOOMED = ("-m", "tests.faultlab.doomed_realtime")
-EVERY_RULE = {"RATE_LIMITS": "off"}
+# No limit for a single address, and rooms are forgotten soon, so that they are loaded often.
+SETTINGS = {"RATE_LIMITS": "off", "ROOM_IDLE_S": "5"}
 
 
 @dataclass
@@ -64,7 +65,7 @@ def cluster(
         postgres, redis = stack.enter_context(Postgres()), stack.enter_context(RedisServer())
         manage(PostgresDatabase(postgres.url), "migrate", "--noinput", "--verbosity=0")
         network = stack.enter_context(Network())
-        build = Builder(postgres, redis, network, folder, program, {**EVERY_RULE, **environ})
+        build = Builder(postgres, redis, network, folder, program, {**SETTINGS, **environ})
         nodes = [build.node(number) for number in range(processes)]
         tiers = [tier for node in nodes for tier in (node.realtime, node.lobby)]
         with ThreadPoolExecutor() as pool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -32,7 +31,6 @@ FIELDS = {
     "match": ("party", "room", "matchId", "endReason"),
 }
 Records = list[tuple[str, dict[str, Any]]]
-Counts = dict[tuple[str, str], int]
 
 
 async def conclude(cluster: Cluster, history: History, callers: Callers) -> None:
@@ -100,29 +98,3 @@ def listen_to_logs(cluster: Cluster, history: History) -> None:
 def _lines(tier: Server) -> list[str]:
     """Every line is searched for secrets; those of requests are many and say nothing."""
     return [line for line in tier.news().splitlines() if TROUBLE.search(line) or "_" in line]
-
-
-def holdings(cluster: Cluster) -> Counts:
-    """What every process holds on to now."""
-    counted: Counts = {}
-    for node in cluster.nodes:
-        counted[node.name, "descriptors"] = node.descriptors()
-        counted[node.name, "threads"] = node.threads()
-    served = cluster.postgres.connections_of("greenroom rooms%")
-    counted["all", "database connections"] = len(served)
-    counted["all", "redis connections"] = cluster.redis.clients()
-    counted["all", "subscriptions"] = sum(cluster.redis.subscriptions().values())
-    return counted
-
-
-def baselines(history: History, before: Counts, after: Counts, slack: Callable[[str], int]) -> None:
-    """Before anybody came, and after everybody left."""
-    for (process, what), count in before.items():
-        history.write(
-            "baseline",
-            process=process,
-            what=what,
-            before=count,
-            after=after.get((process, what), 0),
-            slack=slack(what),
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from itertools import cycle, islice
 from random import Random
 
 from tests.faultlab.callers import AGAIN_AFTER_S, Callers
@@ -15,7 +16,7 @@ from tests.faultlab.room_life import RoomLife
 from tests.faultlab.session import Session
 from tests.faultlab.witness import Witness
 
-PARTIES = ("leet99", "leet99", "leet99", "chat")
+PARTIES = ("leet99", "chat", "leet99", "leet99")
 CONVERGED_WITHIN_S = 20.0
 
 
@@ -30,10 +31,9 @@ class Load:
         self._sessions: set[Session] = set()
         self._hushed = False
 
-    async def room_after_room(self) -> None:
+    async def room_after_room(self, party: str) -> None:
         """One of the rooms that live at the same time."""
         while not self._hushed:
-            party = self._chance.choice(PARTIES)
             life = RoomLife(self.callers, self._chance, party, self._sessions)
             self._lives.add(life)
             try:
@@ -78,10 +78,10 @@ class Load:
         return all(len(numbers) == 1 for numbers in heard.values())
 
 
-async def eventually(condition: Callable[[], bool]) -> None:
+async def eventually(condition: Callable[[], bool], *, every_s: float = 0.05) -> None:
     """Wait for what tells nobody when it happens."""
     while not condition():  # noqa: ASYNC110  (dozens of sockets take part in it)
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(every_s)
 
 
 @asynccontextmanager
@@ -95,8 +95,8 @@ async def load(
     watching = asyncio.create_task(witness.watch())
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(rooms):
-                group.create_task(made.room_after_room())
+            for party in islice(cycle(PARTIES), rooms):
+                group.create_task(made.room_after_room(party))
             try:
                 yield made
             finally:

@@ -17,9 +17,10 @@ from tests.faultlab.cluster import Cluster
 from tests.faultlab.faults import Fault, Lab, Struck
 from tests.faultlab.final import conclude, listen_to_logs
 from tests.faultlab.history import History
+from tests.faultlab.holdings import rest, warm_holdings
 from tests.faultlab.load import load
 
-ROOMS = 4  # that live at the same time
+ROOMS = 5  # that live at the same time
 BETWEEN_S = (0.3, 1.2)  # clients work in peace
 LOGS_EVERY_S = 0.5
 CHECKED_WITHIN_S = 600
@@ -59,10 +60,17 @@ async def run_part(
     stop_s: float = 30.0,
     rooms: int = ROOMS,
     peace_s: float = 1.0,
+    rest_s: float = 0.0,
     meanwhile: Callable[[Lab], Awaitable[None]] | None = None,
 ) -> Part:
-    """Work, strike, and write everything into `file`; nobody has judged it yet."""
+    """Work, strike, and write everything into `file`; nobody has judged it yet.
+
+    With `rest_s`, the processes have that long to let go of what they held for the clients.
+    """
     history, part = History(file), Part(kind)
+    calm = {"sees_every_seq": True, "fault_grace_s": 0.0}
+    history.write("run", **({} if strikes or meanwhile else calm))
+    before = await warm_holdings(cluster) if rest_s else {}
     listening = asyncio.create_task(_listen(cluster, history))
     try:
         async with load(cluster, history, chance, rooms) as clients:
@@ -78,6 +86,8 @@ async def run_part(
             clients.dismiss()
             await clients.all_gone()
             await conclude(cluster, history, clients.callers)
+        if rest_s:
+            await rest(cluster, history, before, rest_s)
     finally:
         listening.cancel()
         listen_to_logs(cluster, history)

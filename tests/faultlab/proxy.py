@@ -125,6 +125,8 @@ class Proxy:
 
     async def _pass_on(self, data: bytes, writer: asyncio.StreamWriter, answers: bool) -> None:
         mode = self.mode
+        if writer.transport.is_closing():
+            raise ConnectionAbortedError
         if mode is Mode.DELAY:
             await asyncio.sleep(DELAY_S)
         elif mode is Mode.CUT:
@@ -148,5 +150,6 @@ class Proxy:
                 writer.write(data[sent:])
                 break
             writer.write(data[sent : sent + 1])
+            await writer.drain()
             await asyncio.sleep(PACE_S)
         await writer.drain()

@@ -44,6 +44,7 @@ class RoomLife:
         self._starts_at = now() + chance.uniform(2, 8)
         self._cap = chance.randrange(3, 9)
         self._names = 0
+        self._leaving: set[str] = set()
         self.hushed = self.dismissed = False
 
     @property
@@ -112,7 +113,7 @@ class RoomLife:
     async def _talk(self, session: Session) -> None:
         while self.talkative:
             await self._pause(QUIET_S)
-            acts = ACTS if self._party == "leet99" else [*ACTS[:1], *ACTS[-3:]]
+            acts = ACTS if self._party == "leet99" else CHAT_ACTS
             act = self._chance.choices([one for one, _ in acts], [odds for _, odds in acts])[0]
             if self.talkative and session.entered:
                 await act(self, session)
@@ -143,7 +144,13 @@ class RoomLife:
             await session.send(talk.kick(self._chance.choice(others)))
 
     async def _leave(self, session: Session) -> None:
-        await session.send(talk.leave())
+        player_id = session.admission.player_id
+        if player_id not in self._leaving:  # of two at a time, nobody could say which was kept
+            self._leaving.add(player_id)
+            await session.send(talk.leave())
+
+    async def _signal(self, session: Session) -> None:
+        await session.signal()
 
     async def _hang_up(self, session: Session) -> None:
         session.hang_up()
@@ -197,3 +204,4 @@ ACTS: tuple[tuple[Act, float], ...] = (
     (RoomLife._hang_up, 5),
     (RoomLife._trespass, 1),
 )
+CHAT_ACTS = (ACTS[0], (RoomLife._signal, 20), *ACTS[-3:])  # all that a chat room takes

@@ -54,6 +54,7 @@ class Session:
         self._socket: ClientConnection | None = None
         self._waiting: dict[str, Waiting] = {}
         self._asked = 0.0
+        self._hung_up = False
 
     @property
     def is_host(self) -> bool:
@@ -98,9 +99,16 @@ class Session:
             await self._socket.send(json.dumps({**envelope, "payload": command.payload}))
         return op
 
+    async def signal(self) -> None:
+        """Say what nobody keeps."""
+        if self._socket and self.entered:
+            with suppress(ConnectionClosed):
+                await self._socket.send('{"type": "chat.signal", "payload": {"data": 0}}')
+
     def hang_up(self) -> None:
         """Break the connection, as a lost network does."""
         if self._socket:
+            self._hung_up = True
             self._socket.transport.abort()
 
     # -- listening --------------------------------------------------------------------------
@@ -120,7 +128,8 @@ class Session:
             except TimeoutError:
                 continue
             except ConnectionClosed as closed:
-                self.code = closed.rcvd.code if closed.rcvd else 1006
+                lost = None if self._hung_up else 1006
+                self.code = closed.rcvd.code if closed.rcvd else lost
                 return
             self._hear(json.loads(text))
 
@@ -176,8 +185,12 @@ class Session:
     # -- settling ---------------------------------------------------------------------------
 
     def _settle(self, waiting: Waiting, *, shown: bool) -> None:
-        self._waiting.pop(str(waiting.op.fields["id"]), None)
-        self._tongue.settle(waiting.op, shown=shown)
+        op = waiting.op
+        self._waiting.pop(str(op.fields["id"]), None)
+        if op.open and not shown and (self._hung_up or waiting.command.op == "kick"):
+            # It is the client's own doing that nobody knows: it is gone, or the kicked one was.
+            self.history.write("fault", name="a client goes", t0=op.fields["t0"], t1=now())
+        self._tongue.settle(op, shown=shown)
 
     def _give_up_old(self) -> None:
         for waiting in [*self._waiting.values()]:
