@@ -69,7 +69,7 @@ async def run_part(
     """
     history, part = History(file), Part(kind)
     calm = {"sees_every_seq": True, "fault_grace_s": 0.0}
-    history.write("run", **({} if strikes or meanwhile else calm))
+    history.write("run", **({} if strikes else calm))
     before = await warm_holdings(cluster) if rest_s else {}
     listening = asyncio.create_task(_listen(cluster, history))
     try:

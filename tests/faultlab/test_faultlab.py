@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import NamedTuple
 
 import pytest
 
 from tests.faultlab import looks
 from tests.faultlab.campaign import Plan, campaign, table
 from tests.faultlab.cluster import cluster, missing
+from tests.faultlab.crowd import fill
+from tests.faultlab.faults import Fault, crash_postgres
 from tests.faultlab.part import judge, run_part
 from tests.faultlab.scenarios import SCENARIOS
 from tests.support.services import leave_out
@@ -17,7 +20,27 @@ from tests.support.services import leave_out
 PROCESSES = 1
 STOP_S = 4.0  # the long run's is 30 s
 LONG_ROUNDS = {"none": 1, "kill": 200, "postgres": 20, "redis": 20, "stop": 20}
-LIAR = ("-m", "tests.support.broken_realtime", "AcknowledgesEarly")
+
+
+class Planted(NamedTuple):
+    """A bug of the service, the faults that bring it to light, and promises that it breaks."""
+
+    bug: str
+    breaks: frozenset[str]
+    strikes: tuple[Fault, ...] = ()
+    module: str = "tests.faultlab.planted"
+    processes: int = 1
+
+    @property
+    def program(self):
+        return ("-m", self.module, self.bug)
+
+
+PLANTED = [
+    Planted("AcknowledgesEarly", frozenset({"I1", "I11"}), module="tests.support.broken_realtime"),
+    Planted("takes_lower_case_for_a_name", frozenset({"I3"})),
+    Planted("trusts_its_memory", frozenset({"I1"}), (crash_postgres,)),
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +60,20 @@ def test_without_faults_everything_is_heard_and_nothing_is_left(site, tmp_path):
     assert part.outcomes["ok"] > 100
 
 
+def test_300_joins_through_every_process_fill_99_places(site, tmp_path):
+    file, filled = tmp_path / "crowd.jsonl", []
+
+    async def crowd(lab):
+        filled.append(await fill(lab))
+
+    work = run_part(site, "crowd", [], file, Random(1), rooms=0, peace_s=0, meanwhile=crowd)
+    part = judge(asyncio.run(work), file)
+    ((admitted, heard),) = filled
+    assert admitted == 98
+    assert len(set(heard)) == 1
+    assert not part.broken, part.verdict
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.row)
 def test_the_row(site, scenario, tmp_path):
     file = tmp_path / "history.jsonl"
@@ -49,14 +86,16 @@ def test_the_row(site, scenario, tmp_path):
     assert [found for look in scenario.looks if (found := look(seen))] == []
 
 
-def test_an_acknowledgement_before_its_commit_would_be_noticed(tmp_path):
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.bug)
+def test_a_planted_bug_is_noticed(planted, tmp_path):
     """The same lab, and a service that breaks its word."""
     if absent := missing():
         leave_out(absent)
-    file = tmp_path / "liar.jsonl"
-    with cluster(1, tmp_path, program=LIAR) as site:
-        part = asyncio.run(run_part(site, "kill", [], file, Random(1), peace_s=3))
-    assert {"I1", "I11"} & judge(part, file).broken.keys()
+    file = tmp_path / "history.jsonl"
+    with cluster(planted.processes, tmp_path, program=planted.program) as site:
+        work = run_part(site, planted.bug, planted.strikes, file, Random(1), peace_s=4)
+        part = judge(asyncio.run(work), file)
+    assert planted.breaks & part.broken.keys(), part.verdict
 
 
 def test_the_long_run(long, tmp_path):
