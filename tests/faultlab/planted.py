@@ -1,6 +1,6 @@
 """The realtime service with a bug that the lab has to find: `python -m tests.faultlab.planted BUG`.
 
-Each function is one bug. It is planted before anything of the service is loaded, or into it.
+Each function is one bug.
 """
 
 from __future__ import annotations
@@ -37,25 +37,23 @@ def trusts_its_memory() -> None:
 
     keep = Memory._keep
 
-    async def trusting(self: Memory, turns: Any, believed: bool) -> bool:
+    async def trusting(self: Memory, basis: Any, *others: Any) -> bool:
         try:
-            return await keep(self, turns, believed)
+            return await keep(self, basis, *others)
         except StorageUnavailable:
-            turns.committed()
+            getattr(basis, "turns", basis).committed()
             return True
 
     Memory._keep = trusting  # type: ignore[method-assign]
 
 
+BUGS = [takes_lower_case_for_a_name, forgets_whose_turn_it_was, trusts_its_memory]
+
 if __name__ == "__main__":
     env.enter("realtime")
-    if sys.argv[1] == takes_lower_case_for_a_name.__name__:
-        takes_lower_case_for_a_name()
+    (plant,) = (bug for bug in BUGS if bug.__name__ == sys.argv[1])
+    plant()  # first: what is loaded later takes it from here
     django.setup()
-    if sys.argv[1] == forgets_whose_turn_it_was.__name__:
-        forgets_whose_turn_it_was()
-    if sys.argv[1] == trusts_its_memory.__name__:
-        trusts_its_memory()
     from realtime import serve
 
     sys.exit(serve.main())

@@ -40,7 +40,7 @@ PLANTED = [
     Planted("AcknowledgesEarly", frozenset({"I1", "I11"}), module="tests.support.broken_realtime"),
     Planted("takes_lower_case_for_a_name", frozenset({"I3"})),
     Planted("trusts_its_memory", frozenset({"I1"}), (crash_postgres,)),
-    Planted("forgets_whose_turn_it_was", frozenset({"I1", "I6", "I7"}), processes=2),
+    Planted("forgets_whose_turn_it_was", frozenset({"I1", "I6", "I7", "I19"}), processes=2),
 ]
 
 
