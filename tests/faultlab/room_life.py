@@ -10,6 +10,7 @@ from typing import Any
 from tests.faultlab import talk
 from tests.faultlab.callers import Admission, Callers
 from tests.faultlab.history import now
+from tests.faultlab.names import some_name
 from tests.faultlab.session import FOR_GOOD, Session
 from tests.faultlab.talk import Tongue
 
@@ -18,13 +19,6 @@ INSIST_S = 20.0  # how long callers ask again for what nobody answered
 QUIET_S = (0.05, 0.6)  # between two things that one player does
 WISH_EVERY_S = {"leet99": (0.02, 0.5), "chat": (0.2, 2.0)}  # the one has few places
 BACK_AFTER_S = (0.05, 0.4)
-# Each line is one name, four times.
-NAMES = (
-    ("Zoë", "ZOË", "zoe\u0308", "Ｚｏë"),
-    ("ﬁsh", "fish", "FISH", "Ｆish"),
-    ("Straße", "STRASSE", "strasse", "ſtrasse"),
-    ("Bot 1", "BOT 1", "bot 1", "Ｂot 1"),
-)
 
 
 class RoomLife:
@@ -177,9 +171,8 @@ class RoomLife:
 
     def _name(self) -> str:
         self._names += 1
-        if self._chance.random() < 0.3:
-            return self._chance.choice(self._chance.choice(NAMES))
-        return f"player {self._names}"
+        alike = some_name(self._chance)
+        return alike if self._chance.random() < 0.3 else f"player {self._names}"
 
     def _settings(self) -> dict[str, Any]:
         if self._party == "chat":

@@ -14,23 +14,13 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from tests.faultlab.callers import Admission, Callers
 from tests.faultlab.history import History, Op, conn_numbers, now
 from tests.faultlab.node import Node
-from tests.faultlab.talk import Command, Frame, Tongue, reduced
+from tests.faultlab.talk import Command, Frame, Tongue, Waiting, reduced
 
 OPEN_WITHIN_S = 2.0
 ENTERED_WITHIN_S = 4.0
-ACKNOWLEDGED_WITHIN_S = 5.0  # after that the operation's outcome is unknown
 FOR_GOOD = {1000, 4001, 4003, 4004, 4009, 4010}  # the server wants nobody back after these
 NOT_OPENED = (OSError, TimeoutError, InvalidHandshake, InvalidMessage, ConnectionClosed)
 JOIN_ID = "join"
-
-
-class Waiting:
-    """An operation that was sent, until a frame shows what became of it."""
-
-    def __init__(self, op: Op, command: Command) -> None:
-        self.op = op
-        self.command = command
-        self.until = now() + ACKNOWLEDGED_WITHIN_S
 
 
 class Session:

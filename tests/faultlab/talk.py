@@ -6,11 +6,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
-from tests.faultlab.history import Op
+from tests.faultlab.history import Op, now
 
 Frame = dict[str, Any]
 # A chat room takes lines and departures only.
 CHATTER = {"leet99": ("SEND_CHAT", "CHAT_APPEND"), "chat": ("chat.say", "chat.said")}
+ACKNOWLEDGED_WITHIN_S = 5.0  # after that the operation's outcome is unknown
 ONCE = ("start", "return", "bots")  # whose frames do not say whose command they come from
 
 
@@ -21,6 +22,15 @@ class Command(NamedTuple):
     kind: str
     payload: dict[str, Any]
     shown_by: Callable[[Frame], bool] | None
+
+
+class Waiting:
+    """An operation that was sent, until a frame shows what became of it."""
+
+    def __init__(self, op: Op, command: Command) -> None:
+        self.op = op
+        self.command = command
+        self.until = now() + ACKNOWLEDGED_WITHIN_S
 
 
 def say(party: str, text: str, player_id: str) -> Command:
