@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tests.faultlab.cluster import Cluster, cluster
 from tests.faultlab.faults import FAULTS, Fault
-from tests.faultlab.part import Part, judge, run_part
+from tests.faultlab.part import Course, Part, judge, run_part
 
 MIXED = "mixed"  # any fault of any kind, but those that take long
 NONE = "none"  # no fault at all: every frame arrives, and nothing is left behind
@@ -67,8 +67,10 @@ def campaign(plan: Plan, folder: Path) -> Iterator[Part]:
 
 def _run(site: Cluster, plan: Plan, kind: str, strikes: list[Fault], file: Path) -> Part:
     chance = Random(f"{plan.seed} {file.stem}")
-    calm = {} if strikes else {"peace_s": PEACE_S, "rest_s": REST_S}
-    return asyncio.run(run_part(site, kind, strikes, file, chance, stop_s=plan.stop_s, **calm))
+    course = Course(kind, strikes, plan.stop_s)
+    if not strikes:
+        course = course._replace(peace_s=PEACE_S, rest_s=REST_S)
+    return asyncio.run(run_part(site, course, file, chance))
 
 
 def parts_of(plan: Plan) -> Iterator[tuple[str, list[Fault]]]:

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.faultlab.doomed_points import DOOM
 from tests.faultlab.node import Node
 from tests.faultlab.postgres import Postgres
 from tests.faultlab.postgres import programs as postgres_programs
-from tests.faultlab.proxy import Network
+from tests.faultlab.proxy import Network, Proxy
 from tests.faultlab.redis_server import PROGRAM as REDIS
 from tests.faultlab.redis_server import RedisServer
 from tests.support.databases import PostgresDatabase, manage
@@ -86,27 +87,30 @@ class Builder:
 
     def node(self, number: int) -> Node:
         doom = self.folder / f"doom-{number}"
-        ports = {"realtime": free_port(), "lobby": free_port()}
-        upstream = {
-            "lobby": ports["realtime"],
-            "clients": ports["realtime"],
-            "database": self.postgres.port,
-            "redis": self.redis.port,
-        }
-        ways = {name: self.network.proxy(port) for name, port in upstream.items()}
+        port = free_port()
+        ways = {name: self.network.proxy(there) for name, there in self._upstream(port).items()}
         places = {
-            "REALTIME_PORT": str(ports["realtime"]),
-            "LOBBY_PORT": str(ports["lobby"]),
+            "REALTIME_PORT": str(port),
+            "LOBBY_PORT": str(free_port()),
             "REALTIME_URL": f"http://127.0.0.1:{ways['lobby'].port}",
             "REALTIME_PUBLIC_URL": f"http://127.0.0.1:{ways['clients'].port}",
-            "DATABASE_URL": self.postgres.url.replace(
-                str(self.postgres.port), str(ways["database"].port)
-            ),
-            "REDIS_URL": self.redis.url.replace(str(self.redis.port), str(ways["redis"].port)),
+            "DATABASE_URL": through(ways["database"], self.postgres.url),
+            "REDIS_URL": through(ways["redis"], self.redis.url),
             DOOM: str(doom),
         }
         realtime = self._server("realtime", places).that_runs(*self.program)
         return Node(f"r{number}", realtime, self._server("lobby", places), doom, ways)
 
+    def _upstream(self, port: int) -> dict[str, int]:
+        """Where each way leads."""
+        storage = {"database": self.postgres.port, "redis": self.redis.port}
+        return {"lobby": port, "clients": port, **storage}
+
     def _server(self, tier: str, places: dict[str, str]) -> Server:
         return server(tier, {**self.environ, **places}, self.folder)
+
+
+def through(way: Proxy, url: str) -> str:
+    """The same address, reached by this way."""
+    port = urlsplit(url).port
+    return url.replace(f":{port}/", f":{way.port}/")

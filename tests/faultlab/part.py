@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from scripts.lib.bootstrap import ROOT
 from tests.faultlab.cluster import Cluster
@@ -18,9 +19,10 @@ from tests.faultlab.faults import Fault, Lab, Struck
 from tests.faultlab.final import conclude, listen_to_logs
 from tests.faultlab.history import History
 from tests.faultlab.holdings import rest, warm_holdings
-from tests.faultlab.load import load
+from tests.faultlab.load import RECOVERS_WITHIN_S, load
 
 ROOMS = 5  # that live at the same time
+CALM = {"sees_every_seq": True, "fault_grace_s": 0.0}  # a run without faults
 BETWEEN_S = (0.3, 1.2)  # clients work in peace
 LOGS_EVERY_S = 0.5
 CHECKED_WITHIN_S = 600
@@ -50,50 +52,48 @@ class Part:
         return max((one.recovery_s for one in self.struck), default=0.0)
 
 
-async def run_part(
-    cluster: Cluster,
-    kind: str,
-    strikes: Sequence[Fault],
-    file: Path,
-    chance: Random,
-    *,
-    stop_s: float = 30.0,
-    rooms: int = ROOMS,
-    peace_s: float = 1.0,
-    rest_s: float = 0.0,
-    meanwhile: Callable[[Lab], Awaitable[None]] | None = None,
-) -> Part:
-    """Work, strike, and write everything into `file`; nobody has judged it yet.
+class Course(NamedTuple):
+    """What is to happen. Durations are seconds."""
 
-    With `rest_s`, the processes have that long to let go of what they held for the clients.
-    """
-    history, part = History(file), Part(kind)
-    calm = {"sees_every_seq": True, "fault_grace_s": 0.0}
-    history.write("run", **({} if strikes else calm))
-    before = await warm_holdings(cluster) if rest_s else {}
+    kind: str
+    strikes: Sequence[Fault] = ()
+    stop_s: float = 30.0  # how long a SIGSTOP lasts
+    rooms: int = ROOMS
+    peace_s: float = 1.0  # before the first fault
+    rest_s: float = 0.0  # how long the processes have to let go of what they held for the clients
+    meanwhile: Callable[[Lab], Awaitable[None]] | None = None  # what else is done
+
+
+async def run_part(cluster: Cluster, course: Course, file: Path, chance: Random) -> Part:
+    """Work, strike, and write everything into `file`; nobody has judged it yet."""
+    history, part = History(file), Part(course.kind)
+    history.write("run", **({} if course.strikes else CALM))
+    before = await warm_holdings(cluster) if course.rest_s else {}
     listening = asyncio.create_task(_listen(cluster, history))
     try:
-        async with load(cluster, history, chance, rooms) as clients:
-            lab = Lab(cluster, history, clients, chance, stop_s)
-            await asyncio.sleep(peace_s)
-            for strike in strikes:
-                await strike(lab, chance.choice(cluster.usable))
-                await lab.pause(BETWEEN_S)
-            if meanwhile:
-                await meanwhile(lab)
-            part.converged_s = await clients.hush()
-            part.struck = lab.struck
-            clients.dismiss()
-            await clients.all_gone()
+        async with load(cluster, history, chance, course.rooms) as clients:
+            lab = Lab(cluster, history, clients, chance, course.stop_s)
+            await _strike(lab, course)
+            part.struck, part.converged_s = lab.struck, await clients.hush()
+            await clients.dismiss()
             await conclude(cluster, history, clients.callers)
-        if rest_s:
-            await rest(cluster, history, before, rest_s)
+        if course.rest_s:
+            await rest(cluster, history, before, course.rest_s)
     finally:
         listening.cancel()
         listen_to_logs(cluster, history)
     part.outcomes = history.outcomes
     history.end()
     return part
+
+
+async def _strike(lab: Lab, course: Course) -> None:
+    await asyncio.sleep(course.peace_s)
+    for strike in course.strikes:
+        await strike(lab, lab.chance.choice(lab.cluster.usable))
+        await lab.pause(BETWEEN_S)
+    if course.meanwhile:
+        await course.meanwhile(lab)
 
 
 async def _listen(cluster: Cluster, history: History) -> None:
@@ -118,6 +118,8 @@ def judge(part: Part, file: Path, *, keep: bool = False) -> Part:
         file.with_suffix(".verdict").write_text(part.verdict)
     elif not keep:
         file.unlink()
+    if part.worst_recovery_s >= RECOVERS_WITHIN_S:
+        part.broken["recovery"] += 1
     return part
 
 

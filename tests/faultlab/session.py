@@ -34,7 +34,7 @@ class Session:
         self.admission = admission
         self.party, self.room_id = admission.party, room_id or admission.room_id
         self.conn = f"s{next(conn_numbers)}"
-        self.seq = 0  # the newest that was heard
+        self.seq = 0  # the newest that was heard, since the last view: that has no number
         self.entered = self.opened = False
         self.code: int | None = None
         self.room: dict[str, Any] = {}  # what the last snapshot said
@@ -138,6 +138,8 @@ class Session:
             self._tried("opened", player)
             self.entered = True
         kept = {"type": frame["type"], "payload": reduced(frame)}
+        if frame["type"] == "ROOM_SNAPSHOT":
+            self.seq = 0
         if "seq" in frame:
             self.seq = kept["seq"] = frame["seq"]
             if self._witness:

@@ -13,7 +13,7 @@ from tests.faultlab.campaign import Plan, campaign, table
 from tests.faultlab.cluster import cluster, missing
 from tests.faultlab.crowd import fill
 from tests.faultlab.faults import Fault, crash_postgres
-from tests.faultlab.part import judge, run_part
+from tests.faultlab.part import Course, judge, run_part
 from tests.faultlab.scenarios import SCENARIOS
 from tests.support.services import leave_out
 
@@ -55,7 +55,7 @@ def site(tmp_path_factory):
 
 def test_without_faults_everything_is_heard_and_nothing_is_left(site, tmp_path):
     file = tmp_path / "calm.jsonl"
-    work = run_part(site, "none", [], file, Random(1), peace_s=5, rest_s=15)
+    work = run_part(site, Course("none", peace_s=5, rest_s=15), file, Random(1))
     part = judge(asyncio.run(work), file)
     assert not part.broken, part.verdict
     assert part.outcomes["ok"] > 100
@@ -67,7 +67,7 @@ def test_300_joins_through_every_process_fill_99_places(site, tmp_path):
     async def crowd(lab):
         filled.append(await fill(lab))
 
-    work = run_part(site, "crowd", [], file, Random(1), rooms=0, peace_s=0, meanwhile=crowd)
+    work = run_part(site, Course("crowd", rooms=0, meanwhile=crowd), file, Random(1))
     part = judge(asyncio.run(work), file)
     ((admitted, heard),) = filled
     assert admitted == 98
@@ -78,7 +78,7 @@ def test_300_joins_through_every_process_fill_99_places(site, tmp_path):
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.row)
 def test_the_row(site, scenario, tmp_path):
     file = tmp_path / "history.jsonl"
-    work = run_part(site, scenario.row, scenario.strikes, file, Random(1), stop_s=STOP_S)
+    work = run_part(site, Course(scenario.row, scenario.strikes, STOP_S), file, Random(1))
     part = judge(asyncio.run(work), file, keep=True)
     assert not part.broken, part.verdict
     assert part.worst_recovery_s <= scenario.recovers_within_s
@@ -96,7 +96,7 @@ def test_a_planted_bug_is_noticed(planted, tmp_path):
         leave_out(absent)
     file = tmp_path / "history.jsonl"
     with cluster(planted.processes, tmp_path, program=planted.program) as site:
-        work = run_part(site, planted.bug, planted.strikes, file, Random(1), peace_s=4)
+        work = run_part(site, Course(planted.bug, planted.strikes, peace_s=4), file, Random(1))
         part = judge(asyncio.run(work), file)
     assert planted.breaks & part.broken.keys(), part.verdict
 
