@@ -68,11 +68,11 @@ class Load:
         await eventually(lambda: not self._lives)
 
     def _converged(self) -> bool:
-        """Who entered after the last broadcast has no number: a view shows what is before it."""
+        """Whoever has seen a view since the last broadcast knows what was before it."""
         heard: dict[str, set[int]] = {}
         for session in self._sessions:
-            if session.entered and session.seq:
-                heard.setdefault(session.room_id, set()).add(session.seq)
+            if session.entered and session.seq_since_view:
+                heard.setdefault(session.room_id, set()).add(session.seq_since_view)
         return all(len(numbers) == 1 for numbers in heard.values())
 
 

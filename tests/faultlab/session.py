@@ -34,7 +34,8 @@ class Session:
         self.admission = admission
         self.party, self.room_id = admission.party, room_id or admission.room_id
         self.conn = f"s{next(conn_numbers)}"
-        self.seq = 0  # the newest that was heard, since the last view: that has no number
+        self.seq = 0  # the newest that was heard
+        self.seq_since_view = 0  # 0 right after a view: most have no number
         self.entered = self.opened = False
         self.code: int | None = None
         self.room: dict[str, Any] = {}  # what the last snapshot said
@@ -139,9 +140,9 @@ class Session:
             self.entered = True
         kept = {"type": frame["type"], "payload": reduced(frame)}
         if frame["type"] == "ROOM_SNAPSHOT":
-            self.seq = 0
+            self.seq_since_view = 0
         if "seq" in frame:
-            self.seq = kept["seq"] = frame["seq"]
+            self.seq = self.seq_since_view = kept["seq"] = frame["seq"]
             if self._witness:
                 self._witness.heard(self.party, self.room_id, self.seq)
         self.history.write("frame", conn=self.conn, t=heard, **kept)
