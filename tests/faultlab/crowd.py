@@ -1,12 +1,14 @@
-"""Three hundred who want into one room at once, through every process."""
+"""Many who want into one room: three hundred at once, or all by the same names."""
 
 from __future__ import annotations
 
 import asyncio
+from itertools import chain, cycle
 
 from tests.faultlab.callers import Admission, Wish
 from tests.faultlab.faults import Lab
 from tests.faultlab.load import eventually
+from tests.faultlab.names import NAMES
 from tests.faultlab.session import Session
 from tests.faultlab.talk import Tongue
 
@@ -14,6 +16,16 @@ CAP, WISHES = 99, 300
 LISTENERS = 8  # as many sockets as one player may have
 ASKING_AT_ONCE = 60
 DONE_WITHIN_S = 60.0
+
+
+async def share_names(lab: Lab) -> None:
+    """Every name in each of its spellings, into one room."""
+    callers, nodes = lab.load.callers, cycle(lab.cluster.nodes)
+    host, _ = await callers.ask(callers.wish("leet99", "host"), next(nodes))
+    assert host
+    for spelling in chain.from_iterable(NAMES):
+        wish = callers.wish("leet99", spelling, room_id=host.room_id)
+        await callers.ask(wish, next(nodes))
 
 
 async def fill(lab: Lab) -> tuple[int, list[int]]:

@@ -11,7 +11,7 @@ import pytest
 from tests.faultlab import looks
 from tests.faultlab.campaign import Plan, campaign, table
 from tests.faultlab.cluster import cluster, missing
-from tests.faultlab.crowd import fill
+from tests.faultlab.crowd import fill, share_names
 from tests.faultlab.faults import Fault, crash_postgres
 from tests.faultlab.part import Course, judge, run_part
 from tests.faultlab.scenarios import SCENARIOS
@@ -96,7 +96,8 @@ def test_a_planted_bug_is_noticed(planted, tmp_path):
         leave_out(absent)
     file = tmp_path / "history.jsonl"
     with cluster(planted.processes, tmp_path, program=planted.program) as site:
-        work = run_part(site, Course(planted.bug, planted.strikes, peace_s=4), file, Random(1))
+        course = Course(planted.bug, planted.strikes, peace_s=4, meanwhile=share_names)
+        work = run_part(site, course, file, Random(1))
         part = judge(asyncio.run(work), file)
     assert planted.breaks & part.broken.keys(), part.verdict
 
