@@ -1,0 +1,186 @@
+"""The faults, by name: each breaks one thing, repairs it, and waits until work is done again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+
+from tests.faultlab.cluster import Cluster
+from tests.faultlab.doomed_points import AFTER, ANSWERED, BEFORE, INSIDE
+from tests.faultlab.history import History, now
+from tests.faultlab.load import Load
+from tests.faultlab.node import Node
+from tests.faultlab.proxy import Mode
+
+OUTAGE_S = (0.3, 2.0)
+HANG_S = (1.0, 4.0)
+DOOM_WITHIN_S = 6.0  # enough commits come in that time, or it is killed where it stands
+NETWORK_S = (0.5, 2.0)
+
+
+@dataclass
+class Struck:
+    """One fault that was injected."""
+
+    name: str
+    recovery_s: float  # from the repair until a room was made through the process that was hit
+
+
+@dataclass
+class Lab:
+    """Where faults are injected, and the clients that notice."""
+
+    cluster: Cluster
+    history: History
+    load: Load
+    chance: Random
+    stop_s: float = 30.0
+    struck: list[Struck] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def fault(self, name: str, *nodes: Node) -> AsyncIterator[None]:
+        """Break something within, and repair it. It is over when every node answers again."""
+        began = now()
+        for node in nodes:
+            node.usable = False
+        try:
+            yield
+            repaired = now()
+            for node in nodes:
+                await self.load.answered_again(node)
+            self.struck.append(Struck(name, now() - repaired))
+        finally:
+            for node in nodes:
+                node.usable = True
+            self.history.write("fault", name=name, t0=began, t1=now())
+
+    async def pause(self, between: tuple[float, float]) -> None:
+        await asyncio.sleep(self.chance.uniform(*between))
+
+
+async def kill(lab: Lab, node: Node) -> None:
+    """kill -9 at any moment."""
+    async with restarted(lab, node, "kill -9"):
+        await asyncio.to_thread(node.kill)
+
+
+async def restart_politely(lab: Lab, node: Node) -> None:
+    """SIGTERM: it finishes what was taken on."""
+    async with restarted(lab, node, "SIGTERM"):
+        node.terminate()
+        await asyncio.to_thread(node.await_death, 35.0)
+
+
+def doom(point: str) -> Fault:
+    """kill -9 at one point of a commit."""
+
+    async def strike(lab: Lab, node: Node) -> None:
+        async with restarted(lab, node, f"kill -9 {point}"):
+            node.usable = True  # it has to be called, to die
+            node.doom_it(point, lab.chance.randrange(12))
+            try:
+                await asyncio.to_thread(node.await_death, DOOM_WITHIN_S)
+            except AssertionError:
+                await asyncio.to_thread(node.kill)
+            node.usable = False
+
+    return strike
+
+
+@asynccontextmanager
+async def restarted(lab: Lab, node: Node, name: str) -> AsyncIterator[None]:
+    """Within, the process ends; then it starts again on its port. Ready counts as recovery."""
+    async with lab.fault(name, node):
+        yield
+        await lab.pause((0, 0.3))
+        ready_s = await asyncio.to_thread(node.start)
+    lab.struck[-1].recovery_s += ready_s
+
+
+async def stop(lab: Lab, node: Node) -> None:
+    """SIGSTOP and SIGCONT: a process that believes what was true long ago."""
+    async with lab.fault("SIGSTOP", node):
+        node.freeze()
+        await asyncio.sleep(lab.stop_s)
+        node.thaw()
+
+
+async def crash_postgres(lab: Lab, node: Node) -> None:
+    postgres = lab.cluster.postgres
+    async with lab.fault("PostgreSQL restart", *lab.cluster.usable):
+        await asyncio.to_thread(postgres.crash)
+        await lab.pause(OUTAGE_S)
+        await asyncio.to_thread(postgres.start)
+
+
+async def forbid_writes(lab: Lab, node: Node) -> None:
+    postgres = lab.cluster.postgres
+    async with lab.fault("PostgreSQL read-only", *lab.cluster.usable):
+        await asyncio.to_thread(postgres.forbid_writes)
+        await lab.pause(OUTAGE_S)
+        await asyncio.to_thread(postgres.allow_writes)
+
+
+async def hang_postgres(lab: Lab, node: Node) -> None:
+    async with lab.fault("PostgreSQL hangs", *lab.cluster.usable):
+        lab.cluster.postgres.freeze()
+        await lab.pause(HANG_S)
+        lab.cluster.postgres.thaw()
+
+
+async def restart_redis(lab: Lab, node: Node) -> None:
+    redis = lab.cluster.redis
+    async with lab.fault("Redis restart", *lab.cluster.usable):
+        await asyncio.to_thread(redis.stop)
+        await lab.pause(OUTAGE_S)
+        await asyncio.to_thread(redis.start)
+
+
+async def flush_redis(lab: Lab, node: Node) -> None:
+    async with lab.fault("Redis flush", *lab.cluster.usable):
+        await asyncio.to_thread(lab.cluster.redis.flush)
+
+
+async def hang_redis(lab: Lab, node: Node) -> None:
+    async with lab.fault("Redis hangs", *lab.cluster.usable):
+        lab.cluster.redis.freeze()
+        await lab.pause(HANG_S)
+        lab.cluster.redis.thaw()
+
+
+def network(way: str, mode: Mode) -> Fault:
+    """One way of one process misbehaves for a while."""
+
+    async def strike(lab: Lab, node: Node) -> None:
+        async with lab.fault(f"{way} {mode}", node):
+            await asyncio.to_thread(node.ways[way].switch, mode)
+            await lab.pause(NETWORK_S)
+            await asyncio.to_thread(node.ways[way].switch, Mode.PASS)
+
+    return strike
+
+
+Fault = Callable[[Lab, Node], Awaitable[None]]
+# What answers say is garbled where an error of the other side is a fault of the table; storage is
+# trusted to say what it means.
+NETWORK = [
+    network(way, mode)
+    for way in ("lobby", "database", "redis", "clients")
+    for mode in Mode
+    if mode is not Mode.PASS and (mode is not Mode.GARBLE or way in ("lobby", "clients"))
+]
+FAULTS: dict[str, list[Fault]] = {
+    "kill": [kill, doom(BEFORE), doom(INSIDE), doom(AFTER), doom(ANSWERED)],
+    "term": [restart_politely],
+    "stop": [stop],
+    "postgres": [crash_postgres],
+    "readonly": [forbid_writes],
+    "hang": [hang_postgres],
+    "redis": [restart_redis],
+    "flush": [flush_redis],
+    "redishang": [hang_redis],
+    "network": NETWORK,
+}

@@ -1,0 +1,77 @@
+"""Rows of the table of faults, as short parts of a campaign: what strikes, and what must hold."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tests.faultlab import looks
+from tests.faultlab.doomed_points import AFTER, ANSWERED, BEFORE, INSIDE
+from tests.faultlab.faults import (
+    Fault,
+    crash_postgres,
+    doom,
+    flush_redis,
+    forbid_writes,
+    hang_postgres,
+    hang_redis,
+    kill,
+    network,
+    restart_politely,
+    restart_redis,
+    stop,
+)
+from tests.faultlab.looks import Look
+from tests.faultlab.proxy import Mode
+
+
+class Scenario(NamedTuple):
+    """One row."""
+
+    row: str
+    strikes: tuple[Fault, ...]
+    looks: tuple[Look, ...] = ()
+    recovers_within_s: float = 5.0
+    converges_within_s: float = 5.0
+
+
+SCENARIOS = [
+    Scenario("kill -9 at any moment", (kill, kill, kill)),
+    Scenario(
+        "kill -9 before, inside, after the transaction, before the broadcast",
+        tuple(doom(point) for point in (BEFORE, INSIDE, AFTER, ANSWERED)),
+    ),
+    Scenario(
+        "PostgreSQL restart (immediate)",
+        (crash_postgres, crash_postgres),
+        (looks.sockets_stay,),
+    ),
+    Scenario(
+        "PostgreSQL read-only",
+        (forbid_writes, forbid_writes),
+        (looks.sockets_stay, looks.writes_are_refused_and_reads_go_on),
+    ),
+    Scenario(
+        "database hangs",
+        (hang_postgres, hang_postgres),
+        (looks.sockets_stay, looks.nobody_waits_long, looks.volatile_goes_on),
+    ),
+    Scenario(
+        "Redis down, restarted, flushed",
+        (restart_redis, flush_redis, hang_redis),
+        (looks.sockets_stay, looks.work_goes_on),
+        converges_within_s=15.0,
+    ),
+    Scenario("SIGSTOP a process while another works, SIGCONT", (stop,)),
+    Scenario("SIGTERM", (restart_politely, restart_politely)),
+    Scenario(
+        "the network between the tiers and to storage",
+        (
+            network("lobby", Mode.CUT),
+            network("database", Mode.CUT),
+            network("database", Mode.SILENT),
+            network("clients", Mode.CUT),
+            network("redis", Mode.SILENT),
+        ),
+        converges_within_s=15.0,
+    ),
+]
