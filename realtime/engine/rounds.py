@@ -82,9 +82,11 @@ class Rounds(Generic[Item, Result]):
             raise
 
     def post(self, item: Item) -> None:
-        """Let `item` be done after what waits, whatever its result; if this is still open."""
+        """Let `item` be done after what waits, if this is still open. Nobody asks how it ended."""
         if self._open:
-            self._calls.put(_Call(item, self._loop.create_future()))
+            future: asyncio.Future[Result] = self._loop.create_future()
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._calls.put(_Call(item, future))
 
     async def close(self) -> None:
         """Refuse new calls, finish those that wait, and let the thread end."""

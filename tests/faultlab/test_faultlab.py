@@ -17,7 +17,7 @@ from tests.faultlab.part import Course, judge, run_part
 from tests.faultlab.scenarios import SCENARIOS
 from tests.support.services import leave_out
 
-PROCESSES = 1
+PROCESSES = 2
 STOP_S = 4.0  # the long run's is 30 s
 LONG_ROUNDS = {"none": 1, "kill": 200, "postgres": 20, "redis": 20, "stop": 20}
 
