@@ -14,7 +14,6 @@ from scripts.lib.bootstrap import ROOT
 
 SOURCE = ROOT / "benchmarks" / "client" / "httpload.c"
 PROGRAM = ROOT / "var" / "httpload"
-CLIENT_COUNT = 32
 WARM_S = 2.0
 
 
@@ -25,7 +24,7 @@ class NoFigures(Exception):
 def load(running: Running, workload: Workload, measure_s: float) -> Round:
     """Warm the service up, then measure. Raises NoFigures when an answer was not a good one."""
     ports = ",".join(map(str, running.ports))
-    options = [ports, workload.routes, CLIENT_COUNT, workload.joins, WARM_S, measure_s]
+    options = [ports, workload.routes, workload.clients, workload.joins, WARM_S, measure_s]
     words = [workload.header, workload.create, workload.key, workload.join]
     command = [str(client()), *map(str, options), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as loading:

@@ -14,10 +14,10 @@ from uuid import uuid4
 import httpx
 import redis
 
-from benchmarks import JOINS, cores, databases, machine
+from benchmarks import CLIENT_COUNT, cores, databases, machine
 from benchmarks.databases import Kept
 from benchmarks.figures import Round, medians, ratio, shares, side, spread, table
-from benchmarks.load import CLIENT_COUNT, WARM_S, NoFigures, load
+from benchmarks.load import WARM_S, NoFigures, load
 from benchmarks.services import SWITCHES, Running, Workload
 from benchmarks.watchers import Watchers
 from config.env import DEV_SERVICE_KEY
@@ -88,8 +88,8 @@ def describe(rounds: int, seconds: float) -> None:
     )
     machine.fact(
         "work",
-        f"{CLIENT_COUNT} clients, register and control calls straight to the realtime service; "
-        f"medians of {rounds} rounds of {seconds:g} s after {WARM_S:g} s",
+        f"{CLIENT_COUNT} clients, or as a row says, straight to the realtime service; medians of"
+        f" {rounds} rounds of {seconds:g} s after {WARM_S:g} s",
     )
 
 
@@ -133,12 +133,13 @@ def redis_facts() -> dict[str, str | int]:
 # others may use the same Redis.
 
 
-def distinct_rooms(routes: Routes, running: Running, seconds: float) -> Round:
+def distinct_rooms(routes: Routes, clients: int, running: Running, seconds: float) -> Round:
     """A room is created, and joined three times; nobody is connected."""
     name = new_name()
     create = register(f"{name}-%R", username="host", host=True)
     join = register(f"{name}-%R", username="player %J")
-    return load(running, Workload(create, "", join, JOINS, AUTHORIZATION, routes), seconds)
+    workload = Workload(create, "", join, header=AUTHORIZATION, routes=routes, clients=clients)
+    return load(running, workload, seconds)
 
 
 def watched_rooms(routes: Routes, running: Running, seconds: float) -> Round:
@@ -167,7 +168,7 @@ def hot_room(running: Running, seconds: float) -> Round:
 def coming_and_going(room: str, routes: Routes) -> Workload:
     join = register(room, username="player %R", player="%R")
     leave = f'POST /parties/leet99/{room}/control {{"action":"remove","playerId":"p_%R"}}'
-    return Workload(join, "", leave, 1, AUTHORIZATION, routes)
+    return Workload(join, "", leave, joins=1, header=AUTHORIZATION, routes=routes)
 
 
 def new_name() -> str:
@@ -199,12 +200,17 @@ DISTINCT = "Distinct rooms: create, join 3 times"
 WATCHED = "Watched rooms: join and leave, two sockets in each room"
 HOT = "One hot room: join and leave, all clients"
 
+STICKY = partial(distinct_rooms, "sticky", CLIENT_COUNT)
+STICKY_64 = partial(distinct_rooms, "sticky", 2 * CLIENT_COUNT)
+
 SECTIONS: Sections = {
     DISTINCT: [
-        Case("1 process, no Redis", 1, partial(distinct_rooms, "sticky"), with_redis=False),
-        Case("1 process", 1, partial(distinct_rooms, "sticky")),
-        Case("2, a room's calls to one", 2, partial(distinct_rooms, "sticky")),
-        Case("2, each call to any", 2, partial(distinct_rooms, "any")),
+        Case("1 process, no Redis", 1, STICKY, with_redis=False),
+        Case("1 process", 1, STICKY),
+        Case("2, a room's calls to one", 2, STICKY),
+        Case("2, each call to any", 2, partial(distinct_rooms, "any", CLIENT_COUNT)),
+        Case("1 process, 64 clients", 1, STICKY_64),
+        Case("2, a room's calls to one, 64 clients", 2, STICKY_64),
     ],
     WATCHED: [
         Case("1 process, both sockets", 1, partial(watched_rooms, "sticky")),

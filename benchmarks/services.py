@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from benchmarks import JOINS, cores, databases
+from benchmarks import CLIENT_COUNT, JOINS, cores, databases
 from benchmarks.cores import SERVERS, pinned
 from benchmarks.databases import Make
 from scripts.lib.bootstrap import ROOT
@@ -29,6 +29,7 @@ class Workload(NamedTuple):
     key: str
     join: str
     joins: int = JOINS
+    clients: int = CLIENT_COUNT
     header: str = ""
     routes: Literal["sticky", "any"] = "sticky"
 
