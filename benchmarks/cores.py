@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_CORES = sorted(os.sched_getaffinity(0))
-SERVERS, CLIENTS = _CORES[0], _CORES[-1]
+CORES = sorted(os.sched_getaffinity(0))
+SERVERS, CLIENTS = CORES[0], CORES[-1]
 _TICKS = os.sysconf("SC_CLK_TCK")  # a second
 _GONE = (FileNotFoundError, ProcessLookupError)
 
@@ -18,6 +18,17 @@ def pinned(core: int) -> Iterator[None]:
     """This thread, and every process that it starts in the block, have this one core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def unpinned() -> Iterator[None]:
+    """This thread, and every process that it starts in the block, have all cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES)
     try:
         yield
     finally:

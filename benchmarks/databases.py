@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tests.support import services
 from tests.support.databases import PostgresDatabase, SqliteFile, manage
@@ -18,6 +18,10 @@ Make: TypeAlias = Callable[[Path], AbstractContextManager[Database]]
 # The server's own processes have no database; whoever else uses the server is not counted.
 _WORKERS = """SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()
     AND (datname = current_database() OR datname IS NULL)"""
+
+_KEPT = "SELECT count(*), count(DISTINCT xmin::text) FROM room_journal"
+_TRANSACTIONS = """SELECT xact_commit + xact_rollback FROM pg_stat_database
+    WHERE datname = current_database()"""
 
 
 def available() -> dict[str, Make]:
@@ -45,6 +49,21 @@ def postgresql(server_url: str, folder: Path) -> Iterator[PostgresDatabase]:
 
 def migrate(database: Database) -> None:
     manage(database, "migrate", "--noinput", "--verbosity=0")
+
+
+class Kept(NamedTuple):
+    """What came of a round in a database of PostgreSQL's."""
+
+    turns: int
+    commits: int  # transactions that kept turns, of one room or of several
+    transactions: int  # all, those that read or lost a race among them
+
+
+def kept(database: PostgresDatabase) -> Kept:
+    """Once nobody is connected any more: a connection reports its transactions when it ends."""
+    ((turns, commits),) = database.rows(_KEPT)
+    ((transactions,),) = database.rows(_TRANSACTIONS)
+    return Kept(turns, commits, transactions)
 
 
 def workers(database: Database) -> list[int]:

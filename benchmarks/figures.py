@@ -9,25 +9,41 @@ from typing import Any, NamedTuple
 HEAD = ["", "requests/s", "create p50 / p99, ms", "join p50 / p99, ms", "CPU, us/request"]
 
 
+class Side(NamedTuple):
+    """What the clients of one port were answered."""
+
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+
+
 class Round(NamedTuple):
     """What one round of load measured."""
 
     requests_per_s: float
     latencies_ms: dict[str, float]  # "create p50" …
     cpu_us: dict[str, float]  # for each request, by what took it
+    sides: tuple[Side, ...]  # by port
+    busy_cores: float  # seconds of CPU in a second, the client's among them
 
     @classmethod
     def read(cls, said: dict[str, Any], spent_s: dict[str, float]) -> Round:
         """From what the client said, and the CPU time that was spent on its requests."""
-        requests = said["requests"]
+        requests, seconds = said["requests"], said["seconds"]
         return cls(
-            requests_per_s=requests / said["seconds"],
+            requests_per_s=requests / seconds,
             latencies_ms={
-                f"{kind} {name.removesuffix('_ms')}": ms
+                f"{kind} {name}": said[kind][f"{name}_ms"]
                 for kind in ("create", "join")
-                for name, ms in said[kind].items()
+                for name in ("p50", "p99", "worst")
             },
             cpu_us={name: spent * 1e6 / requests for name, spent in spent_s.items()},
+            sides=tuple(
+                Side(one["requests"] / seconds, one["p50_ms"], one["p99_ms"], one["worst_ms"])
+                for one in said["ports"]
+            ),
+            busy_cores=(sum(spent_s.values()) + said["cpu_s"]) / seconds,
         )
 
 
@@ -41,6 +57,12 @@ def row(name: str, rounds: Sequence[Round]) -> list[str]:
         f"{ms['join p50']:.1f} / {ms['join p99']:.1f}",
         shares(medians([one.cpu_us for one in rounds])),
     ]
+
+
+def side(rounds: Sequence[Side]) -> str:
+    """The clients of one port, in medians: `512/s, 9.1 / 20.4 / 61.0`."""
+    per_s, *ms = (median(figures) for figures in zip(*rounds, strict=True))
+    return f"{per_s:,.0f}/s, " + " / ".join(f"{one:.1f}" for one in ms)
 
 
 def ratio(rounds: Sequence[Round], others: Sequence[Round]) -> str:

@@ -8,14 +8,12 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-from benchmarks import JOINS
 from benchmarks.figures import Round
 from benchmarks.services import Running, Workload
 from scripts.lib.bootstrap import ROOT
 
 SOURCE = ROOT / "benchmarks" / "client" / "httpload.c"
 PROGRAM = ROOT / "var" / "httpload"
-CLIENT_COUNT = 32
 WARM_S = 2.0
 
 
@@ -25,8 +23,10 @@ class NoFigures(Exception):
 
 def load(running: Running, workload: Workload, measure_s: float) -> Round:
     """Warm the service up, then measure. Raises NoFigures when an answer was not a good one."""
-    options = [running.port, CLIENT_COUNT, JOINS, WARM_S, measure_s]
-    command = [str(client()), *map(str, options), *workload]
+    ports = ",".join(map(str, running.ports))
+    options = [ports, workload.routes, workload.clients, workload.joins, WARM_S, measure_s]
+    words = [workload.header, workload.create, workload.key, workload.join]
+    command = [str(client()), *map(str, options), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as loading:
         assert loading.stdout
         loading.stdout.readline()  # it is warm

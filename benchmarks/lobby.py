@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks import JOINS, databases, machine, node
+from benchmarks import CLIENT_COUNT, JOINS, databases, machine, node
 from benchmarks.cores import CLIENTS, SERVERS
 from benchmarks.figures import HEAD, Round, ratio, row, table
-from benchmarks.load import CLIENT_COUNT, WARM_S, load
+from benchmarks.load import WARM_S, load
 from benchmarks.services import SWITCHES, Service, colyseus, greenroom
 from config.serving import GARBAGE_THRESHOLDS
 from scripts.lib.bootstrap import say

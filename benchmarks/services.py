@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from benchmarks import cores, databases
+from benchmarks import CLIENT_COUNT, JOINS, cores, databases
 from benchmarks.cores import SERVERS, pinned
 from benchmarks.databases import Make
 from scripts.lib.bootstrap import ROOT
@@ -28,13 +28,17 @@ class Workload(NamedTuple):
     create: str
     key: str
     join: str
+    joins: int = JOINS
+    clients: int = CLIENT_COUNT
+    header: str = ""
+    routes: Literal["sticky", "any"] = "sticky"
 
 
 @dataclass(frozen=True)
 class Running:
     """A service under way: where it answers, and which processes work for it."""
 
-    port: int
+    ports: tuple[int, ...]
     processes: dict[str, Callable[[], list[int]]]
 
     def cpu_s(self) -> dict[str, float]:
@@ -69,7 +73,7 @@ def _greenroom(make: Make, folder: Path) -> Iterator[Running]:
             realtime = started.enter_context(server("realtime", environ, folder))
             lobby = started.enter_context(server("lobby", environ, folder))
         yield Running(
-            lobby.port,
+            (lobby.port,),
             {
                 "lobby": partial(cores.group, lobby.leader.pid),
                 "realtime": partial(cores.group, realtime.leader.pid),
@@ -99,7 +103,7 @@ def _colyseus(node_folder: Path, folder: Path) -> Iterator[Running]:
         peer.start("node", {**os.environ, "NODE_PATH": modules, "NODE_ENV": "production"})
     try:
         until(peer.ready)
-        yield Running(port, {"Colyseus": partial(cores.group, peer.leader.pid)})
+        yield Running((port,), {"Colyseus": partial(cores.group, peer.leader.pid)})
         peer.ask_to_stop()
         peer.wait()
     finally:

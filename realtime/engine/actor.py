@@ -51,8 +51,6 @@ class Actor:
         self._woken = False  # due alarms, or a change of presence, want a turn
         self._departures = Departures()
         self._feed: Feed | None = None  # None: nobody here was ever shown the room
-        self._following: asyncio.Future[None] | None = None
-        self._entering = 0  # who wait for it
         self._uuid: UUID | None = None
         self._elsewhere: frozenset[str] = frozenset()  # the other processes that have its sockets
         self.used_at = engine.clock()
@@ -60,7 +58,7 @@ class Actor:
     @property
     def idle(self) -> bool:
         """Whether nothing waits, runs or is owed. An alarm is no work yet."""
-        works = self._task or self._mailbox or self._woken or self._entering
+        works = self._task or self._mailbox or self._woken
         return not (works or self._refresher.owing or self._reserve.owing)
 
     def post(self, post: Post) -> None:
@@ -89,17 +87,11 @@ class Actor:
         self._woken = True
         self._start()
 
-    async def follow(self) -> None:
-        """Hear what peers decide, before anybody here is shown the room."""
+    def follow(self) -> None:
+        """Listen to what peers decide, before anybody here is shown the room: from the turn on that
+        shows it, they tell this process."""
         if self._feed is None:
             self._feed = Feed(self._show, self.wake)
-            self._following = asyncio.ensure_future(self._engine.bus.follow(self._key))
-        if self._following:
-            self._entering += 1
-            try:
-                await asyncio.shield(self._following)
-            finally:
-                self._entering -= 1
 
     def heard(self, news: News) -> None:
         """A peer has something to tell those who are here."""
@@ -139,7 +131,6 @@ class Actor:
         self._cancel_alarm()
         if self._feed:
             self._feed.close()
-            self._engine.bus.unfollow(self._key)
 
     async def close(self) -> None:
         """Plan nothing more, and wait until the mailbox is empty. Cancelled: what runs is, too, and
@@ -254,7 +245,7 @@ class Actor:
         self._deliver(announcement.effects, None, self._reserve)
 
     def _publish(self, news: News) -> None:
-        self._engine.bus.publish(self._key, announcements.encode(news))
+        self._engine.bus.publish(self._elsewhere, announcements.encode(news))
 
     def _failed(self, batch: list[Post], problem: Exception) -> list[Answered]:
         """What those in a batch are told when none of it was kept, or nobody knows."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, TypeAlias
-
-from realtime.core.rows import RoomKey
 
 OnNews: TypeAlias = Callable[[bytes], None]
 
@@ -16,20 +14,15 @@ class Bus(Protocol):
 
     up: bool  # whether what is published now is likely to arrive
 
-    async def start(self, on_news: OnNews, on_return: Callable[[], None]) -> None:
-        """Begin. `on_return` is called when the bus works again after it did not."""
+    async def start(self, process: str, on_news: OnNews, on_return: Callable[[], None]) -> None:
+        """Begin to hear what this process is told. `on_return` is called when the bus works again
+        after it did not."""
 
     async def close(self) -> None:
         """End."""
 
-    def publish(self, key: RoomKey, news: bytes) -> None:
-        """Tell the processes that follow this room."""
-
-    async def follow(self, key: RoomKey) -> None:
-        """Be told of this room from now on, or from when the bus works again."""
-
-    def unfollow(self, key: RoomKey) -> None:
-        """Be told no more."""
+    def publish(self, processes: Collection[str], news: bytes) -> None:
+        """Tell these processes, none of which is this one."""
 
     def check(self) -> dict[str, str]:
         """A readiness check, `ok` or what is wrong; none where there is nothing to check."""
@@ -40,20 +33,14 @@ class NoBus:
 
     up = False
 
-    async def start(self, on_news: OnNews, on_return: Callable[[], None]) -> None:
+    async def start(self, process: str, on_news: OnNews, on_return: Callable[[], None]) -> None:
         """Nothing to begin."""
 
     async def close(self) -> None:
         """Nothing to end."""
 
-    def publish(self, key: RoomKey, news: bytes) -> None:
+    def publish(self, processes: Collection[str], news: bytes) -> None:
         """Nobody hears it."""
-
-    async def follow(self, key: RoomKey) -> None:
-        """Nothing will come."""
-
-    def unfollow(self, key: RoomKey) -> None:
-        """Nothing came."""
 
     def check(self) -> dict[str, str]:
         """Nothing to check."""

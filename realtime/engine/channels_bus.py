@@ -1,4 +1,7 @@
-"""The bus over a Channels layer: one channel per process, one group per room.
+"""The bus over a Channels layer: one channel per process, in a group of the process's name.
+
+Who has sockets of a room is part of its state, so news go to those processes by name, and what
+waits for a process goes in one message, whatever rooms it is of: one costs more than most turns.
 
 A layer delivers at most once, and its socket to Redis may break or hang at any time. So this
 process listens to itself: a pulse that comes back is what says that the bus works.
@@ -8,13 +11,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
-from hashlib import blake2b
+from collections.abc import Callable, Collection
 from typing import Any
 
 from contracts.complaints import Complaints
 from contracts.incidents import report
-from realtime.core.rows import RoomKey
 from realtime.engine.bus import OnNews
 
 WAITING_MAX = 10_000  # news that wait to be sent; more are dropped
@@ -24,61 +25,43 @@ SILENCE_MAX_S = 2.5  # without a pulse that came back, the bus is down
 
 
 class ChannelsBus:
-    """Publishes in the background, in order, what waits for a room together in one message."""
+    """Publishes in the background, in order, what waits for a process together in one message."""
 
     def __init__(self, layer: Any) -> None:
         self.up = False
         self._layer = layer
         self._channel = ""  # empty until the layer was reached
-        self._followed: set[RoomKey] = set()
-        self._waiting: list[tuple[RoomKey, bytes]] = []
+        self._waiting: list[tuple[str, bytes]] = []  # and for which process
         self._filled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._orders: set[asyncio.Task[None]] = set()
         self._heard_at = 0.0
         self._complaints = Complaints("calls to Redis")
 
-    async def start(self, on_news: OnNews, on_return: Callable[[], None]) -> None:
+    async def start(self, process: str, on_news: OnNews, on_return: Callable[[], None]) -> None:
         """As Bus.start. A layer that can't be reached now is reached later."""
+        self._process = process
         self._on_news, self._on_return = on_news, on_return
         await self._open()
         tasks = (self._listen, self._send, self._beat)
         self._tasks = [asyncio.create_task(task()) for task in tasks]
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *self._orders]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._attempt(self._layer.flush())
 
-    def publish(self, key: RoomKey, news: bytes) -> None:
+    def publish(self, processes: Collection[str], news: bytes) -> None:
         if not self.up:
             return  # those who should hear it look for themselves
         if len(self._waiting) >= WAITING_MAX:
             self._complaints.add("too much is waiting to be sent")
             return
-        self._waiting.append((key, news))
+        self._waiting += [(process, news) for process in processes]
         self._filled.set()
-
-    async def follow(self, key: RoomKey) -> None:
-        self._followed.add(key)
-        if self.up:
-            await self._attempt(self._layer.group_add(_group(key), self._channel))
-
-    def unfollow(self, key: RoomKey) -> None:
-        if key in self._followed:
-            self._followed.discard(key)
-            order = asyncio.create_task(self._unfollow(key))
-            self._orders.add(order)
-            order.add_done_callback(self._orders.discard)
 
     def check(self) -> dict[str, str]:
         return {"bus": "ok" if self.up else "Redis does not answer"}
-
-    async def _unfollow(self, key: RoomKey) -> None:
-        if key not in self._followed:  # nobody came meanwhile
-            await self._attempt(self._layer.group_discard(_group(key), self._channel))
 
     async def _open(self) -> None:
         """Make this process's channel, and see whether it hears itself."""
@@ -111,7 +94,7 @@ class ChannelsBus:
     async def _take(self, message: dict[str, Any]) -> None:
         if message["type"] == "pulse":
             await self._alive()
-        elif message["from"] != self._channel:
+        else:
             for news in message["news"]:
                 self._on_news(news)
 
@@ -119,23 +102,21 @@ class ChannelsBus:
         self._heard_at = asyncio.get_running_loop().time()
         if self.up:
             return
-        for key in self._followed.copy():
-            if not await self._attempt(self._layer.group_add(_group(key), self._channel)):
-                return
-        self.up = True
-        self._on_return()
+        if await self._attempt(self._layer.group_add(_group(self._process), self._channel)):
+            self.up = True
+            self._on_return()
 
     async def _send(self) -> None:
         while True:
             await self._filled.wait()
             self._filled.clear()
-            rooms: defaultdict[RoomKey, list[bytes]] = defaultdict(list)
-            for key, news in self._waiting:
-                rooms[key].append(news)
+            processes: defaultdict[str, list[bytes]] = defaultdict(list)
+            for process, news in self._waiting:
+                processes[process].append(news)
             self._waiting = []
-            for key, together in rooms.items():
-                message = {"type": "news", "from": self._channel, "news": together}
-                if not await self._attempt(self._layer.group_send(_group(key), message)):
+            for process, together in processes.items():
+                message = {"type": "news", "news": together}
+                if not await self._attempt(self._layer.group_send(_group(process), message)):
                     break
 
     async def _attempt(self, call: Any) -> bool:
@@ -154,6 +135,5 @@ class ChannelsBus:
         self._waiting = []
 
 
-def _group(key: RoomKey) -> str:
-    """A name as Channels allows it, of any room."""
-    return blake2b("/".join(key).encode(), digest_size=16).hexdigest()
+def _group(process: str) -> str:
+    return f"process.{process}"

@@ -22,7 +22,7 @@ from realtime.engine.store import Busy, StorageUnavailable, Store
 from realtime.engine.uuids import uuid7
 
 RACES = 5  # tries before the room is called busy; who holds it can lose but one, to its creator
-CONTENDED_S = 1.0  # after a race was lost, the room is held from the first try on
+CONTENDED_S = 1.0  # after a race was lost on a fresh read, the room is held from the first try on
 
 
 class Limits(NamedTuple):
@@ -168,7 +168,9 @@ class Memory:
             confirm = self._engine.store.confirm
             return not basis.believed or await confirm(self._key, turns.version)
         if not await basis.commit(draft):
-            self._contended_until = self._engine.clock() + CONTENDED_S
+            # What was only believed is old when a peer had a turn since our last: that is no race.
+            if not basis.believed:
+                self._contended_until = self._engine.clock() + CONTENDED_S
             return False
         turns.committed()
         return True

@@ -67,7 +67,7 @@ class Rooms:
         """Show the room to a connection, as the player whose token it has. Raises RoomError."""
         if self._closing:
             raise RoomError(Code.REALTIME_UNAVAILABLE)
-        await self._actor(connection.key).follow()
+        self._actor(connection.key).follow()
         command = Connect(token_hash, self._engine.peers.process)
         await self.ask(connection.key, command, connection, request_id)
 

@@ -1,20 +1,23 @@
 """What becomes of measurements; nothing here is timed."""
 
-from benchmarks.figures import Round, ratio, row, shares, spread, table
+from benchmarks.figures import Round, Side, ratio, row, shares, side, spread, table
 
 SAID = {
     "seconds": 2.0,
+    "cpu_s": 0.2,
     "requests": 4000,
-    "create": {"p50_ms": 11.0, "p99_ms": 20.0},
-    "join": {"p50_ms": 9.0, "p99_ms": 18.04},
+    "create": {"requests": 1000, "p50_ms": 11.0, "p99_ms": 20.0, "worst_ms": 31.0},
+    "join": {"requests": 3000, "p50_ms": 9.0, "p99_ms": 18.04, "worst_ms": 30.5},
+    "ports": [
+        {"requests": 2400, "p50_ms": 9.0, "p99_ms": 18.0, "worst_ms": 30.5},
+        {"requests": 1600, "p50_ms": 9.5, "p99_ms": 19.0, "worst_ms": 31.0},
+    ],
 }
 
 
 def rounds(*requests_per_s):
-    return [
-        Round(per_s, Round.read(SAID, {}).latencies_ms, {"lobby": 215.0})
-        for per_s in requests_per_s
-    ]
+    one = Round.read(SAID, {})
+    return [one._replace(requests_per_s=per_s, cpu_us={"lobby": 215.0}) for per_s in requests_per_s]
 
 
 def test_a_round_is_told_in_requests():
@@ -22,6 +25,22 @@ def test_a_round_is_told_in_requests():
     assert one.requests_per_s == 2000
     assert one.cpu_us == {"lobby": 200, "realtime": 150}
     assert one.latencies_ms["join p99"] == 18.04
+    assert one.latencies_ms["create worst"] == 31.0
+
+
+def test_cores_are_busy_with_services_and_with_the_client():
+    assert Round.read(SAID, {"lobby": 1.0, "realtime": 0.8}).busy_cores == 1.0
+
+
+def test_each_port_is_told_for_itself():
+    first, second = Round.read(SAID, {}).sides
+    assert first == Side(1200, 9.0, 18.0, 30.5)
+    assert second.requests_per_s == 800
+
+
+def test_a_side_has_the_medians_of_its_rounds():
+    rounds = [Side(1100, 9.0, 18.0, 30.5), Side(1300, 9.5, 19.0, 90.0), Side(1200, 8.0, 20.0, 31.0)]
+    assert side(rounds) == "1,200/s, 9.0 / 19.0 / 31.0"
 
 
 def test_a_row_has_the_medians_of_its_rounds():

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.memory_store import MemoryStore
-from realtime.engine.store import Rejected, StorageUnavailable
+from realtime.engine.store import Held, Rejected, StorageUnavailable
 
 
 class CountingStore(MemoryStore):
@@ -15,7 +16,7 @@ class CountingStore(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loads = self.confirms = 0
+        self.loads = self.confirms = self.holds = 0
         self.commits: list[Commit] = []
 
     async def load(self, key: RoomKey) -> Snapshot | None:
@@ -30,11 +31,25 @@ class CountingStore(MemoryStore):
         self.commits.append(commit)
         return await super().commit(commit)
 
+    def hold(self, key: RoomKey) -> AbstractAsyncContextManager[Held]:
+        self.holds += 1
+        return super().hold(key)
+
 
 class SharedStore(CountingStore):
     """One of several writers: memory must confirm what it believes."""
 
     alone = False
+
+
+class OvertakenStore(SharedStore):
+    """Others are first once, with whoever has just read the room."""
+
+    overtaking = False
+
+    async def commit(self, commit: Commit) -> bool:
+        overtaken, self.overtaking = self.overtaking, False
+        return not overtaken and await super().commit(commit)
 
 
 class PausedStore(CountingStore):

@@ -14,6 +14,7 @@ from realtime.engine.memory_store import MemoryStore
 from tests.support.engine import register, settled, until
 from tests.support.faulty_store import (
     AlarmRejectingStore,
+    OvertakenStore,
     RejectingAlarmStore,
     SharedStore,
     UnwritableAlarmStore,
@@ -43,6 +44,27 @@ async def test_two_processes_ring_it_once():
     bases = [one.base for one in store.commits]
     assert bases[-1] == bases[-2], "both tried"
     assert rang(store) == 1
+
+
+async def test_processes_that_take_turns_read_the_room_again_and_do_not_hold_it():
+    store = SharedStore()
+    benches = [bench_on(store) for _ in range(2)]
+    await benches[0].create(key=TIMERS)
+    for number in range(6):
+        await benches[number % 2].ask(register(f"player {number}"), TIMERS)
+    assert store.snapshots[TIMERS].version == 7
+    assert store.holds == 0
+
+
+async def test_who_loses_on_what_it_has_just_read_holds_the_room():
+    store = OvertakenStore()
+    await bench_on(store).create(key=TIMERS)
+    bench = bench_on(store)
+    store.overtaking = True
+    await bench.ask(register("bob"), TIMERS)
+    assert store.holds == 1
+    await bench.ask(register("carol"), TIMERS)
+    assert store.holds == 2, "and goes on holding it for a while"
 
 
 async def test_an_alarm_that_storage_rejects_does_not_make_its_room_unusable(caplog):
