@@ -230,6 +230,8 @@ class Actor:
 
     def _told(self, settled: Settled) -> None:
         """Everybody here was told; now tell the peers who have sockets of the room."""
+        if self._feed and self._uuid != settled.uuid:
+            self._feed.only(settled.uuid)
         self._uuid = settled.uuid
         self._elsewhere = settled.audience - {self._engine.peers.process}
         if self._feed:
