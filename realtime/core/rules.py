@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from contracts import jsonio
 from contracts.errors import Code, RoomError, bad_request
 from contracts.http import Counts, PlayerCounts, RegisterReply, RoomState
+from contracts.sockets import Close
 from realtime.core import attendance
 from realtime.core.alarms import Due
 from realtime.core.commands import (
@@ -24,8 +25,8 @@ from realtime.core.commands import (
     RetryAlarms,
     SetBack,
 )
-from realtime.core.effects import Enter
-from realtime.core.presence import with_player
+from realtime.core.effects import Disconnect, Enter
+from realtime.core.presence import with_player, without_player
 from realtime.core.room import Room
 
 Rule: TypeAlias = Callable[[Room, Any], object]
@@ -138,9 +139,15 @@ def inspect(room: Room, ask: Inspect) -> RoomState:
 
 
 def refresh(room: Room, ask: Refresh) -> None:
-    """A fresh view for every connected player, or for those of one process."""
+    """A fresh view for every connected player, or for those of one process. It may have missed who
+    is no member any more: their sockets are closed."""
     known = room.document.connected
-    room.effects.append(room.views(known.get(ask.process, ()) if ask.process else room.connected))
+    ids = known.get(ask.process, ()) if ask.process else room.connected
+    for gone in [one for one in ids if room.roster.member(one) is None]:
+        room.document.connected = without_player(room.document.connected, gone)
+        room.effects.append(Disconnect(gone, Close.UNAUTHENTICATED))
+    if not room.closed:
+        room.effects.append(room.views(ids))
 
 
 def _check_host(ask: Register) -> None:

@@ -17,7 +17,7 @@ from msgspec import UNSET, Struct, UnsetType
 from contracts import jsonio
 from contracts.errors import Code, RoomError
 from realtime.core import alarms, attendance, projection
-from realtime.core.commands import Alarm, Command, Receive, Register, SetBack
+from realtime.core.commands import Alarm, Command, Receive, Refresh, Register, SetBack
 from realtime.core.document import Document, decoder_of, new_document
 from realtime.core.effects import Effect
 from realtime.core.party import Party
@@ -231,7 +231,9 @@ class Turns:
 
 
 def _check_open(document: Document[Any, Any], command: Command) -> None:
-    """A closed room keeps its code for a while, and is not found."""
-    if document.expires_at is not None:
+    """A closed room keeps its code for a while, and is not found; but a process may have missed
+    how it closed, and still have its sockets."""
+    resumes = isinstance(command, Refresh) and command.process
+    if document.expires_at is not None and not resumes:
         hosting = isinstance(command, Register) and command.is_host
         raise RoomError(Code.ROOM_ALREADY_EXISTS if hosting else Code.ROOM_NOT_FOUND)
