@@ -316,7 +316,7 @@ class Actor:
             post.connection.wire.send(frame)
 
     def _ask_refresh(self) -> None:
-        if self._engine.hub.present(self._key):
+        if self._engine.hub.present(self._key) or self._elsewhere:
             self._put(Post(Refresh()))
         elif self._departures.untold:
             self.wake()
