@@ -206,7 +206,8 @@ class Actor:
             await self._announce(settled)
 
     async def _announce(self, settled: Settled) -> None:
-        """Tell everybody what is kept, after what peers decided before it."""
+        """Tell everybody what is kept; those who are here, after what peers decided before it."""
+        self._tell_peers(settled)
         followed = False
         try:
             followed = await self._follows(settled)
@@ -228,18 +229,21 @@ class Actor:
             return True
         return any(isinstance(one.post.command, Refresh) for one in settled.answered)
 
-    def _told(self, settled: Settled) -> None:
-        """Everybody here was told; now tell the peers who have sockets of the room."""
-        if self._feed and self._uuid != settled.uuid:
-            self._feed.only(settled.uuid)
-        self._uuid = settled.uuid
-        self._elsewhere = settled.audience - {self._engine.peers.process}
-        if self._feed:
-            self._feed.tell(settled.version)
-        if self._elsewhere:
+    def _tell_peers(self, settled: Settled) -> None:
+        """Tell the peers who have sockets of the room. They find the order themselves."""
+        if settled.audience - {self._engine.peers.process}:
             announcement = announcement_of(self._key, settled)
             if announcement.effects or settled.version > settled.base:
                 self._publish(announcement)
+
+    def _told(self, settled: Settled) -> None:
+        """Everybody here was told."""
+        self._elsewhere = settled.audience - {self._engine.peers.process}
+        if self._feed:
+            if self._uuid != settled.uuid:
+                self._feed.only(settled.uuid)
+            self._feed.tell(settled.version)
+        self._uuid = settled.uuid
 
     def _fall_behind(self) -> None:
         """Owe those who are here a fresh view, at once."""
