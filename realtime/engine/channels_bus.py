@@ -34,7 +34,7 @@ class ChannelsBus:
         self._waiting: list[tuple[RoomKey, bytes]] = []
         self._filled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._orders: set[asyncio.Task[None]] = set()
+        self._orders: dict[RoomKey, asyncio.Task[None]] = {}  # to be told no more
         self._heard_at = 0.0
         self._complaints = Complaints("calls to Redis")
 
@@ -46,7 +46,7 @@ class ChannelsBus:
         self._tasks = [asyncio.create_task(task()) for task in tasks]
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *self._orders]
+        tasks = [*self._tasks, *self._orders.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -63,15 +63,17 @@ class ChannelsBus:
 
     async def follow(self, key: RoomKey) -> None:
         self._followed.add(key)
-        if self.up:
+        if order := self._orders.get(key):
+            await asyncio.wait([order])  # or it might come last
+        if self.up and key in self._followed:
             await self._attempt(self._layer.group_add(_group(key), self._channel))
 
     def unfollow(self, key: RoomKey) -> None:
-        if key in self._followed:
-            self._followed.discard(key)
-            order = asyncio.create_task(self._unfollow(key))
-            self._orders.add(order)
-            order.add_done_callback(self._orders.discard)
+        followed = key in self._followed
+        self._followed.discard(key)
+        if followed and key not in self._orders:
+            self._orders[key] = asyncio.create_task(self._unfollow(key))
+            self._orders[key].add_done_callback(lambda _: self._orders.pop(key))
 
     def check(self) -> dict[str, str]:
         return {"bus": "ok" if self.up else "Redis does not answer"}
@@ -119,9 +121,12 @@ class ChannelsBus:
         self._heard_at = asyncio.get_running_loop().time()
         if self.up:
             return
-        for key in self._followed.copy():
-            if not await self._attempt(self._layer.group_add(_group(key), self._channel)):
-                return
+        joined: set[RoomKey] = set()
+        while waiting := self._followed - joined:  # more may come meanwhile
+            for key in waiting:
+                if not await self._attempt(self._layer.group_add(_group(key), self._channel)):
+                    return
+            joined |= waiting
         self.up = True
         self._on_return()
 
