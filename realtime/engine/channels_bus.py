@@ -21,6 +21,7 @@ WAITING_MAX = 10_000  # news that wait to be sent; more are dropped
 CALL_LIMIT_S = 0.5  # for anything that the layer is asked to do
 PULSE_S = 1.0
 SILENCE_MAX_S = 2.5  # without a pulse that came back, the bus is down
+GIVE_UP_S = 5.0  # then connections are made anew: they may lead to a host that vanished
 
 
 class ChannelsBus:
@@ -34,6 +35,7 @@ class ChannelsBus:
         self._waiting: list[tuple[RoomKey, bytes]] = []
         self._filled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
         self._orders: dict[RoomKey, asyncio.Task[None]] = {}  # to be told no more
         self._heard_at = 0.0
         self._complaints = Complaints("calls to Redis")
@@ -42,14 +44,12 @@ class ChannelsBus:
         """As Bus.start. A layer that can't be reached now is reached later."""
         self._on_news, self._on_return = on_news, on_return
         await self._open()
-        tasks = (self._listen, self._send, self._beat)
-        self._tasks = [asyncio.create_task(task()) for task in tasks]
+        self._tasks = [asyncio.create_task(task()) for task in (self._send, self._beat)]
+        self._listening = asyncio.create_task(self._listen())
 
     async def close(self) -> None:
-        tasks = [*self._tasks, *self._orders.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(*self._tasks, *self._orders.values())
+        await _end(*filter(None, [self._listening]))  # last, as the beat may have begun it
         await self._attempt(self._layer.flush())
 
     def publish(self, key: RoomKey, news: bytes) -> None:
@@ -94,11 +94,22 @@ class ChannelsBus:
 
     async def _beat(self) -> None:
         now = asyncio.get_running_loop().time
+        self._heard_at = now()
         while True:
             await asyncio.sleep(PULSE_S)
             if self.up and now() - self._heard_at > SILENCE_MAX_S:
                 self._lost("it is silent")
+            if now() - self._heard_at > GIVE_UP_S:
+                await self._renew()
+                self._heard_at = now()
             await self._open()
+
+    async def _renew(self) -> None:
+        """Let go of all connections, and listen on new ones."""
+        self._channel = ""
+        await self._attempt(self._layer.flush())
+        await _end(*filter(None, [self._listening]))
+        self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
         while True:
@@ -157,6 +168,12 @@ class ChannelsBus:
         self._complaints.add(reason)
         self.up = False
         self._waiting = []
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _group(key: RoomKey) -> str:
