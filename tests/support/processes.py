@@ -295,8 +295,10 @@ class Process(Bench):
 
     async def start(self) -> None:
         await self.watch.start()
+        self.clock.start()
 
     async def close(self) -> None:
+        await self.clock.close()
         await self.rooms.close()
         await self.watch.close()
         await self.peers.depart()
@@ -304,6 +306,7 @@ class Process(Bench):
     async def die(self) -> None:
         """As by kill -9: nothing more is done, said or heard; storage learns it as it expires."""
         await self.bus.close()
+        await self.clock.close()
         await self.watch.close()
         self.rooms._closing = True
         for actor in self.rooms._actors.values():
