@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -231,10 +231,9 @@ class Socket:
         self.process.rooms.tell(self.connection, said)
 
     def waves(self) -> None:
-        message = self.process.rooms.party(ROOM.party).messages["WAVE"]
-        party, relay = self.process.rooms.party(ROOM.party), None
+        party = self.process.rooms.party(ROOM.party)
         relay = self.process.rooms.relay(self.connection)
-        message.handle(NOTHING, party, relay)
+        party.message_of("WAVE").handle(NOTHING, party, relay)
 
     def goes(self, *, by_peer: bool = True) -> None:
         """The socket is closed from its own end, or just breaks."""
@@ -343,8 +342,3 @@ def connected(store: CommonStore) -> dict[str, list[str]]:
 
 def stored(store: CommonStore) -> dict[str, Any]:
     return jsonio.decode(store.snapshots[ROOM].state, dict)
-
-
-def journal_of(store: CommonStore) -> Counter[str]:
-    """How many turns of each kind were kept."""
-    return Counter(row.command for row in store.journals[ROOM])

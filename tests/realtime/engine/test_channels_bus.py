@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from uuid import uuid4
 
 import pytest
@@ -114,7 +114,7 @@ def prefix():
 @pytest.fixture
 async def ears(prefix):
     """Two that follow the same room."""
-    async for both in two_on(need_redis(), prefix):
+    async with two_on(need_redis(), prefix) as both:
         yield both
 
 
@@ -126,10 +126,11 @@ def server():
 
 @pytest.fixture
 async def own_ears(server, prefix):
-    async for both in two_on(server.url, prefix):
+    async with two_on(server.url, prefix) as both:
         yield both
 
 
+@asynccontextmanager
 async def two_on(url, prefix):
     both = Ear(url, prefix), Ear(url, prefix)
     for ear in both:
@@ -137,9 +138,11 @@ async def two_on(url, prefix):
     await until(lambda: all(ear.bus.up for ear in both))
     for ear in both:
         await ear.bus.follow(KEY)
-    yield both
-    for ear in both:
-        await ear.bus.close()
+    try:
+        yield both
+    finally:
+        for ear in both:
+            await ear.bus.close()
 
 
 def texts(*numbers: int) -> list[bytes]:
@@ -253,13 +256,15 @@ async def test_a_server_that_hangs_is_noticed_and_comes_back(own_ears, server):
 
 async def test_connections_to_a_host_that_vanished_are_given_up(server, prefix):
     cable = Cable("127.0.0.1", server.port)
-    async with cable.open() as port:
-        async for first, second in two_on(f"redis://127.0.0.1:{port}/0", prefix):
-            cable.strand()
-            await until(lambda: not first.bus.up and not second.bus.up, DOWN_WITHIN_S)
-            await until(lambda: first.bus.up and second.bus.up, 3 * BACK_WITHIN_S)
-            await carries(first, second)
-            await carries(second, first)
+    async with (
+        cable.open() as port,
+        two_on(f"redis://127.0.0.1:{port}/0", prefix) as (first, second),
+    ):
+        cable.strand()
+        await until(lambda: not first.bus.up and not second.bus.up, DOWN_WITHIN_S)
+        await until(lambda: first.bus.up and second.bus.up, 3 * BACK_WITHIN_S)
+        await carries(first, second)
+        await carries(second, first)
 
 
 def publishes_at_once(ear: Ear) -> None:
@@ -318,7 +323,7 @@ async def test_what_waits_to_be_sent_is_bounded(ears, monkeypatch):
 async def test_the_end_leaves_nothing_in_redis(server, prefix):
     with client(server.url) as admin:
         before = len(admin.client_list())
-        async for _ in two_on(server.url, prefix):
+        async with two_on(server.url, prefix):
             assert admin.pubsub_channels(f"{prefix}*")
             assert len(admin.client_list()) > before
         assert admin.pubsub_channels() == []

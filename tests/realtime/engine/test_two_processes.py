@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from contracts.sockets import Close
 from realtime.core.commands import EndRoom, Receive, Remove
+from realtime.engine import announcements
 from realtime.engine.actor import PEER_REFRESHES_S
 from realtime.engine.announcements import Announcement
 from realtime.engine.feed import GAP_S
@@ -206,7 +209,7 @@ async def test_a_refresh_comes_from_whoever_decided_the_change(sockets):
 
 
 async def test_a_change_decided_where_nobody_is_connected_is_refreshed_as_soon(pair, sockets):
-    here, there = pair
+    _here, there = pair
     alice, bob = sockets
     bob.goes()
     await quiet()
@@ -238,7 +241,7 @@ async def test_a_peers_death_frees_presence_at_the_next_beat(store, pair, socket
 
 async def test_who_just_started_is_not_taken_for_dead(store, exchange, pair, sockets):
     """Its peers hear of its first heartbeat only at one of theirs."""
-    here, there = pair
+    here, _there = pair
     alice, bob = sockets
     await quiet(here.peers.interval_s / 2)
     third = Process(store, exchange, "third")
@@ -271,7 +274,7 @@ async def test_a_closed_room_sends_everybody_away_everywhere(pair, sockets):
 
 async def test_a_closed_room_of_which_nobody_heard_sends_everybody_away(exchange, pair, sockets):
     here, there = pair
-    alice, bob = sockets
+    _alice, bob = sockets
     exchange.drop_all()
     await here.ask(EndRoom(), ROOM)
     await quiet(11)
@@ -283,7 +286,7 @@ async def test_a_closed_room_of_which_nobody_heard_sends_everybody_away(exchange
 
 async def test_who_is_removed_is_sent_away_everywhere(store, pair, sockets):
     here, there = pair
-    alice, bob = sockets
+    _alice, bob = sockets
     again = await here.socket("bob")
     await there.ask(Remove("p_bob"), ROOM)
     await quiet(SOON_S)
@@ -292,8 +295,8 @@ async def test_who_is_removed_is_sent_away_everywhere(store, pair, sockets):
 
 
 async def test_who_leaves_at_one_leaves_at_both(store, pair, sockets):
-    here, there = pair
-    alice, bob = sockets
+    here, _there = pair
+    _alice, bob = sockets
     again = await here.socket("bob")
     again.says("LEAVE_ROOM")
     await quiet(SOON_S)
@@ -304,7 +307,7 @@ async def test_who_leaves_at_one_leaves_at_both(store, pair, sockets):
 async def test_who_is_removed_hears_nothing_more_even_if_the_news_are_lost(
     store, exchange, pair, sockets
 ):
-    here, there = pair
+    here, _there = pair
     alice, bob = sockets
     exchange.drop_all()
     await here.ask(Remove("p_bob"), ROOM)
@@ -343,7 +346,7 @@ async def test_a_whisper_that_changes_nothing_reaches_the_others(exchange, socke
 
 
 async def test_a_room_is_forgotten_and_remembered(store, pair, sockets):
-    here, there = pair
+    _here, there = pair
     alice, bob = sockets
     bob.goes()
     await quiet(50)
@@ -419,7 +422,7 @@ async def test_nobody_is_told_who_has_no_sockets(exchange, pair, sockets):
 
 async def test_news_of_another_room_of_this_name_are_ignored(exchange, pair, sockets):
     """Another deployment uses the same Redis."""
-    here, there = pair
+    _here, there = pair
     alice, bob = sockets
     alice.says("ADD")
     await quiet(SOON_S)
@@ -431,7 +434,7 @@ async def test_news_of_another_room_of_this_name_are_ignored(exchange, pair, soc
 
 
 async def test_nor_do_they_matter_before_anybody_was_shown_the_room(exchange, pair, sockets):
-    here, there = pair
+    _here, there = pair
     alice, bob = sockets
     alice.says("ADD")
     await quiet(SOON_S)
@@ -449,17 +452,11 @@ async def test_nor_do_they_matter_before_anybody_was_shown_the_room(exchange, pa
 
 
 def _of_another_room(news: Announcement, ahead: int) -> Announcement:
-    from uuid import UUID
-
-    import msgspec
-
     base, version = news.base + ahead, news.version + ahead
     return msgspec.structs.replace(news, uuid=UUID(int=7), base=base, version=version)
 
 
 def _hears(process: Process, news: Announcement) -> None:
-    from realtime.engine import announcements
-
     process.rooms.heard(announcements.encode(news))
 
 
