@@ -27,8 +27,8 @@ class Watch:
 
     async def start(self) -> None:
         """Say that this process lives; then go on. Raises StorageUnavailable."""
-        await self._engine.bus.start(self._rooms.heard, self.compare_now)
         await self._beat()
+        await self._engine.bus.start(self._rooms.heard, self.compare_now)
         self._hearts.start()
         self._versions.start()
 

@@ -87,6 +87,16 @@ async def test_a_process_lives_before_it_serves(store, process):
     assert store.living == {"here"}
 
 
+async def test_a_process_that_cannot_say_that_it_lives_leaves_nothing_behind(store, exchange):
+    store.down = True
+    process = Process(store, exchange, "unheard")
+    before = asyncio.all_tasks()
+    with pytest.raises(StorageUnavailable):
+        await process.start()
+    assert asyncio.all_tasks() == before
+    process.bus.arrived(b"nobody listens")
+
+
 async def test_hearts_beat(store, process):
     del store.beats[:]
     await quiet(10)
