@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from contracts.sockets import Close
 from realtime.core.alarms import Due
 from realtime.core.effects import Disconnect
+from realtime.core.presence import without_player
 from realtime.core.roster import Player
 
 if TYPE_CHECKING:
@@ -67,10 +68,10 @@ def ring(room: Room, name: str, late_s: float) -> None:
 
 def _send_strangers_away(room: Room) -> None:
     """Whoever is connected and no member any more: the process that has the socket missed why."""
-    for player_id in room.connected:
-        if room.player(player_id) is None:
-            removed = player_id in room.roster.removed
-            room.effects.append(Disconnect(player_id, Close.REMOVED if removed else Close.NORMAL))
+    for player_id in [one for one in room.connected if room.player(one) is None]:
+        removed = player_id in room.roster.removed
+        room.effects.append(Disconnect(player_id, Close.REMOVED if removed else Close.NORMAL))
+        room.document.connected = without_player(room.document.connected, player_id)
 
 
 def _replace_host(room: Room) -> None:

@@ -4,6 +4,7 @@ the room's next turn and knows as much as the last one did.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple, TypeAlias
 
 Connected: TypeAlias = dict[str, list[str]]  # process id: ids of the players connected to it
@@ -14,7 +15,7 @@ class Sight(NamedTuple):
 
     process: str = ""
     here: frozenset[str] = frozenset()  # ids of the players who have a connection to this process
-    peers: frozenset[str] | None = frozenset()  # the other processes that live; None: who knows
+    peers: Container[str] | None = frozenset()  # the other processes that live; None: who knows
 
     def corrects(self, known: Connected) -> Connected:
         """What the room knows, set right: this process as it is, and nothing of dead ones."""

@@ -211,11 +211,12 @@ class Turns:
 
     def _keep(self, room: Room, command: Command, seed: int) -> None:
         encoded = jsonio.encode(room.document)
-        before, self._connected = self._connected, room.document.connected
         if encoded == self._encoded and not room.matches:
+            self._connected = room.document.connected
             return
         if self._surroundings.verify and jsonio.encode(self._decode(encoded)) != encoded:
             raise TypeError("The state is another one when it is read back")
+        before, self._connected = self._connected, room.document.connected
         self._live, self._encoded = room.document, encoded
         self._outlook, self._closed = alarms.outlook(room.alarms), room.closed
         self._matches += room.matches

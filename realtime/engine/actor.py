@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from uuid import UUID
 
 from contracts import jsonio
@@ -65,6 +65,7 @@ class Actor:
         """Put a command into the mailbox. Raises ROOM_BUSY when it is full."""
         if len(self._mailbox) >= self._engine.limits.mailbox_size:
             raise RoomError(Code.ROOM_BUSY)
+        self.used_at = self._engine.clock()
         self._put(post)
 
     def look(self) -> asyncio.Future[object]:
@@ -113,9 +114,9 @@ class Actor:
         if self._elsewhere and self._uuid:
             self._publish(Relayed(self._key, self._uuid, frame))
 
-    def look_around(self, living: frozenset[str]) -> None:
+    def look_around(self, living: Container[str]) -> None:
         """Have the room note it, if a process that had its sockets is not among the living."""
-        if not self._elsewhere <= living:  # is not a subset of it
+        if any(one not in living for one in self._elsewhere):
             self._departures.untold = True
             self.wake()
 
@@ -162,7 +163,6 @@ class Actor:
                 await self._settle(self._next_batch())
         finally:
             self._task = None
-        self.used_at = self._engine.clock()
         self._plan_alarm()
         if self._memory.empty:
             self._on_empty(self._key)
@@ -201,7 +201,8 @@ class Actor:
             await self._announce(settled)
 
     async def _announce(self, settled: Settled) -> None:
-        """Tell everybody what is kept, after what peers decided before it."""
+        """Tell everybody what is kept; those who are here, after what peers decided before it."""
+        self._tell_peers(settled)
         followed = False
         try:
             followed = await self._follows(settled)
@@ -223,16 +224,21 @@ class Actor:
             return True
         return any(isinstance(one.post.command, Refresh) for one in settled.answered)
 
-    def _told(self, settled: Settled) -> None:
-        """Everybody here was told; now tell the peers who have sockets of the room."""
-        self._uuid = settled.uuid
+    def _tell_peers(self, settled: Settled) -> None:
+        """Tell the peers who have sockets of the room. They find the order themselves."""
         self._elsewhere = settled.audience - {self._engine.peers.process}
-        if self._feed:
-            self._feed.tell(settled.version)
         if self._elsewhere:
             announcement = announcement_of(self._key, settled)
             if announcement.effects or settled.version > settled.base:
                 self._publish(announcement)
+
+    def _told(self, settled: Settled) -> None:
+        """Everybody here was told."""
+        if self._feed:
+            if self._uuid != settled.uuid:
+                self._feed.only(settled.uuid)
+            self._feed.tell(settled.version)
+        self._uuid = settled.uuid
 
     def _fall_behind(self) -> None:
         """Owe those who are here a fresh view, at once."""
@@ -318,7 +324,7 @@ class Actor:
             post.connection.wire.send(frame)
 
     def _ask_refresh(self) -> None:
-        if self._engine.hub.present(self._key):
+        if self._engine.hub.present(self._key) or self._elsewhere:
             self._put(Post(Refresh()))
         elif self._departures.untold:
             self.wake()

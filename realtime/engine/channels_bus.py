@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from contracts.complaints import Complaints
@@ -21,7 +22,9 @@ from realtime.engine.bus import OnNews
 WAITING_MAX = 10_000  # news that wait to be sent; more are dropped
 CALL_LIMIT_S = 0.5  # for anything that the layer is asked to do
 PULSE_S = 1.0
+EAGER_S = 0.1  # between two pulses of a bus that is down
 SILENCE_MAX_S = 2.5  # without a pulse that came back, the bus is down
+GIVE_UP_S = 5.0  # then connections are made anew: they may lead to a host that vanished
 
 
 class ChannelsBus:
@@ -34,6 +37,7 @@ class ChannelsBus:
         self._waiting: list[tuple[str, bytes]] = []  # and for which process
         self._filled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._listening: asyncio.Task[None] | None = None
         self._heard_at = 0.0
         self._complaints = Complaints("calls to Redis")
 
@@ -42,13 +46,16 @@ class ChannelsBus:
         self._process = process
         self._on_news, self._on_return = on_news, on_return
         await self._open()
-        tasks = (self._listen, self._send, self._beat)
-        self._tasks = [asyncio.create_task(task()) for task in tasks]
+        self._tasks = [asyncio.create_task(task()) for task in (self._send, self._beat)]
+        self._listening = asyncio.create_task(self._listen())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CALL_LIMIT_S):
+                while not self.up:  # noqa: ASYNC110  it is but once
+                    await asyncio.sleep(EAGER_S / 10)
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(*self._tasks)
+        await _end(*filter(None, [self._listening]))  # last, as the beat may have begun it
         await self._attempt(self._layer.flush())
 
     def publish(self, processes: Collection[str], news: bytes) -> None:
@@ -75,16 +82,27 @@ class ChannelsBus:
 
     async def _beat(self) -> None:
         now = asyncio.get_running_loop().time
+        self._heard_at = now()
         while True:
-            await asyncio.sleep(PULSE_S)
+            await asyncio.sleep(PULSE_S if self.up else EAGER_S)
             if self.up and now() - self._heard_at > SILENCE_MAX_S:
                 self._lost("it is silent")
+            if now() - self._heard_at > GIVE_UP_S:
+                await self._renew()
+                self._heard_at = now()
             await self._open()
+
+    async def _renew(self) -> None:
+        """Let go of all connections, and listen on new ones."""
+        self._channel = ""
+        await self._attempt(self._layer.flush())
+        await _end(*filter(None, [self._listening]))
+        self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
         while True:
             if not self._channel:
-                await asyncio.sleep(PULSE_S / 10)
+                await asyncio.sleep(EAGER_S)
                 continue
             try:
                 await self._take(await self._layer.receive(self._channel))
@@ -133,6 +151,12 @@ class ChannelsBus:
         self._complaints.add(reason)
         self.up = False
         self._waiting = []
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _group(process: str) -> str:

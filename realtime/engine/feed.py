@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import TypeAlias
+from uuid import UUID
 
 from realtime.engine.announcements import Announcement
 
@@ -29,7 +30,7 @@ class Feed:
         self._told: int | None = None  # None: nobody here was shown anything yet
         self._head = 0  # the newest version heard of
         self._held: dict[int, Announcement] = {}  # by the version they follow
-        self._views: dict[int, Announcement] = {}  # of a version that is not told yet
+        self._views: list[Announcement] = []  # of a version that is not told yet
         self._timer: asyncio.TimerHandle | None = None
         self._moved: asyncio.Future[None] | None = None
         self.behind = False  # a fresh view is owed
@@ -39,11 +40,21 @@ class Feed:
         told = -1 if self._told is None else self._told
         if announcement.version < told or announcement.version == told != announcement.base:
             return
-        held = self._views if announcement.version == announcement.base else self._held
-        if len(held) >= HELD_MAX:
-            held.clear()
-        held[announcement.base] = announcement
+        if len(self._held) + len(self._views) >= HELD_MAX:
+            self._held.clear()
+            self._views.clear()
+        if announcement.version == announcement.base:
+            self._views.append(announcement)
+        else:
+            self._held[announcement.base] = announcement
         self.head(announcement.version)
+
+    def only(self, uuid: UUID) -> None:
+        """This is the room. What was heard or shown of another of its name means nothing."""
+        self._told = None
+        self._held = {base: one for base, one in self._held.items() if one.uuid == uuid}
+        self._views = [one for one in self._views if one.uuid == uuid]
+        self._head = max((one.version for one in (*self._held.values(), *self._views)), default=0)
 
     def head(self, version: int) -> None:
         """The room has come to this version."""
@@ -97,7 +108,10 @@ class Feed:
             self._timer = asyncio.get_running_loop().call_later(GAP_S, self._gap)
 
     def _next(self, told: int) -> Announcement | None:
-        return self._views.pop(told, None) or self._held.pop(told, None)
+        for at, view in enumerate(self._views):
+            if view.base == told:
+                return self._views.pop(at)
+        return self._held.pop(told, None)
 
     def _gap(self) -> None:
         self._timer = None

@@ -30,8 +30,9 @@ class Holds:
 
         async def commit(batch: Commit) -> bool:
             nonlocal ended
+            kept = cast("bool", await connection.call(Release(batch)))
             ended = True
-            return cast("bool", await connection.call(Release(batch)))
+            return kept
 
         try:
             snapshot = cast("Snapshot | None", await connection.call(Hold(key)))

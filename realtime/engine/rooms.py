@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from msgspec import UNSET, MsgspecError, UnsetType
 
@@ -89,9 +89,9 @@ class Rooms:
         if actor := self._actors.get(key):
             actor.head(version)
 
-    def look_around(self, living: frozenset[str]) -> None:
+    def look_around(self, living: Container[str]) -> None:
         """Have it noted where processes are not among the living that had a room's sockets."""
-        for actor in self._actors.values():
+        for actor in () if self._closing else self._actors.values():
             actor.look_around(living)
 
     def wake(self, key: RoomKey) -> None:

@@ -29,9 +29,9 @@ class Watch:
 
     async def start(self) -> None:
         """Say that this process lives; then go on. Raises StorageUnavailable."""
+        await self._beat()
         process = self._engine.peers.process
         await self._engine.bus.start(process, self._rooms.heard, self.compare_now)
-        await self._beat()
         self._hearts.start()
         self._versions.start()
 

@@ -13,6 +13,7 @@ class Cable:
     def __init__(self, host: str, port: int) -> None:
         self._server = host, port
         self._writers: set[asyncio.StreamWriter] = set()
+        self._stranded: set[asyncio.StreamWriter] = set()
         self.mute = False  # the server's answers get lost
         self.lost = asyncio.Event()  # one did
 
@@ -31,6 +32,10 @@ class Cable:
         for writer in self._writers:
             writer.transport.abort()
 
+    def strand(self) -> None:
+        """Connections stay open and carry nothing more, as when a host vanishes; new ones work."""
+        self._stranded |= self._writers
+
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answers, there = await asyncio.open_connection(*self._server)
         self._writers |= {writer, there}
@@ -39,13 +44,14 @@ class Cable:
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
-            writer.write(data)
+            if writer not in self._stranded:
+                writer.write(data)
         writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
             if self.mute:
                 self.lost.set()
-            else:
+            elif writer not in self._stranded:
                 writer.write(data)
         writer.close()

@@ -73,22 +73,25 @@ class Bench:
         *,
         bus: Bus | None = None,
         process: str = "here",
+        time: Callable[[], float] | None = None,
         **limits: Any,
     ) -> None:
+        """`time` is the clock of rooms and peers; without it the clock stands, at `now`."""
         self.now = START
+        clock = time or (lambda: self.now)
         self.hub = Hub()
         known = {party.slug: party for party in (Leet99(), ChatParty(), *parties)}
         surroundings = Surroundings(Random)
         complaints = Complaints("commits")
         bounds = Limits(**DEFAULTS | limits)
         self.bus = bus or NoBus()
-        self.peers = Peers(process, store, lives_s=12)
+        self.peers = Peers(process, store, lives_s=12, clock=clock)
         engine = Engine(
             store=store,
             hub=self.hub,
             bus=self.bus,
             peers=self.peers,
-            clock=lambda: self.now,
+            clock=clock,
             surroundings=surroundings,
             complaints=complaints,
             limits=bounds,
