@@ -84,7 +84,7 @@ class Turns:
         self._drafted = self._seats
         self._now = 0.0
         self._stored = self._connected = self._document().connected if snapshot else {}
-        self._audience: set[str] = set()
+        self._processes: set[str] = set()
 
     @property
     def version(self) -> int:
@@ -107,15 +107,15 @@ class Turns:
         return self._uuid
 
     @property
-    def audience(self) -> frozenset[str]:
-        """The processes that had the room's sockets at some moment since the batch began."""
-        return frozenset(self._audience)
+    def processes(self) -> frozenset[str]:
+        """The ids of those that had the room's sockets at some moment since the batch began."""
+        return frozenset(self._processes)
 
     def begin(self, now: float, corrects: Callable[[Connected], Connected]) -> None:
         """Start a batch: its turns share one reading of the clock, and one of presence."""
         self._now = round(now, 6)  # what the journal can hold
         self._connected = corrects(self._stored)
-        self._audience = {*self._connected}
+        self._processes = {*self._connected}
 
     def run(self, command: Command, seed: int, request_id: str | UnsetType = UNSET) -> Turn:
         """Run one command. Never raises: a refusal or a bug ends this turn without a trace."""
@@ -221,7 +221,7 @@ class Turns:
         self._matches += room.matches
         entry = Entry(command, seed, UNSET if before == self._stored else before)
         self._stored = self._connected
-        self._audience.update(self._connected)
+        self._processes.update(self._connected)
         self._journal.append(
             JournalRow(
                 version=self._base + len(self._journal) + 1,

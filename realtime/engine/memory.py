@@ -64,7 +64,7 @@ class Settled(NamedTuple):
     uuid: UUID
     base: int
     version: int
-    audience: frozenset[str] = frozenset()  # ids of the processes that had the room's sockets
+    processes: frozenset[str]  # ids of those that had the room's sockets
 
 
 class Basis(NamedTuple):
@@ -119,7 +119,7 @@ class Memory:
                     kept = False
             if kept:
                 self._turns = turns
-                return Settled(answered, turns.uuid, base, turns.version, turns.audience)
+                return Settled(answered, turns.uuid, base, turns.version, turns.processes)
         raise Busy("other processes were first, again and again")
 
     def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
