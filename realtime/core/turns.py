@@ -111,21 +111,21 @@ class Turns:
         """The ids of those that had the room's sockets at some moment since the batch began."""
         return frozenset(self._processes)
 
-    def begin(self, now: float, corrects: Callable[[Connected], Connected]) -> None:
+    def begin(self, now: float, correct: Callable[[Connected], Connected]) -> None:
         """Start a batch: its turns share one reading of the clock, and one of presence."""
         self._now = round(now, 6)  # what the journal can hold
-        self._connected = corrects(self._stored)
+        self._connected = correct(self._stored)
         self._processes = {*self._connected}
 
     def run(self, command: Command, seed: int, request_id: str | UnsetType = UNSET) -> Turn:
         """Run one command. Never raises: a refusal or a bug ends this turn without a trace."""
         try:
             room = self._room(command, seed, request_id)
-            if not isinstance(command, Inspect):
-                room.document.connected = self._connected
-            reply = self._rule(command)(room, command)
+            rule = self._rule(command)
             if isinstance(command, Inspect):  # a look, which changes nothing
-                return Turn(reply)
+                return Turn(rule(room, command))
+            room.document.connected = self._connected
+            reply = rule(room, command)
             attendance.reconcile(room)
             self._keep(room, command, seed)
         except RoomError as error:

@@ -15,7 +15,7 @@ from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.core.turns import Turn
 from realtime.engine.departures import Departures
-from realtime.engine.memory import Answered, Engine, Memory, Settled, looks
+from realtime.engine.memory import Answered, Engine, Memory, Settled, is_look
 from realtime.engine.posts import Post
 from realtime.engine.showing import Showing
 from realtime.engine.store import Busy, StorageUnavailable, Unwritable
@@ -81,9 +81,9 @@ class Actor:
             self._departures.untold = True
             self.wake()
 
-    def absent(self, player_id: str, *, by_peer: bool) -> None:
+    def absent(self, player_id: str, *, by_client: bool) -> None:
         """A player has no connection here any more."""
-        self._departures.add(player_id, by_peer=by_peer)
+        self._departures.add(player_id, by_client=by_client)
         self.wake()
 
     def rest(self) -> None:
@@ -128,13 +128,13 @@ class Actor:
 
     def _next_batch(self) -> list[Post]:
         """What waits, up to a bound. It may be empty: then alarms that are due take effect."""
-        if self._mailbox and looks(self._mailbox[0]):
+        if self._mailbox and is_look(self._mailbox[0]):
             self._look = None
             return [self._mailbox.popleft()]
         self._woken = False
         batch: list[Post] = []
         while len(batch) < self._engine.limits.batch_size and self._mailbox:
-            if looks(self._mailbox[0]):
+            if is_look(self._mailbox[0]):
                 break
             batch.append(self._mailbox.popleft())
         if self._departures.untold:

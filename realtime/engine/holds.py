@@ -9,7 +9,7 @@ from typing import cast
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.rounds import Rounds
-from realtime.engine.settling import Answer, Ask, Hold, Release
+from realtime.engine.settling import Answer, Ask, EndHold, Hold
 from realtime.engine.store import Held
 
 
@@ -31,12 +31,12 @@ class Holds:
         async def commit(batch: Commit) -> bool:
             nonlocal ended
             ended = True
-            return cast("bool", await connection.call(Release(batch)))
+            return cast("bool", await connection.call(EndHold(batch)))
 
         try:
             snapshot = cast("Snapshot | None", await connection.call(Hold(key)))
             yield Held(snapshot, commit)
         finally:
             if not ended:
-                connection.post(Release(None))
+                connection.post(EndHold(None))
             self._free.put_nowait(connection)

@@ -124,8 +124,8 @@ class Memory:
 
     def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
         here = self._engine.hub.present(self._key)
-        turns.begin(self._engine.clock(), self._engine.peers.sight(here).corrects)
-        if batch and looks(batch[0]):
+        turns.begin(self._engine.clock(), self._engine.peers.sight(here).correct)
+        if batch and is_look(batch[0]):
             return [Answered(post, _run(turns, post)) for post in batch]
         most, failure = 1 if refusals else None, refusals[1] if len(refusals) == 2 else None
         rung = turns.ring(_seed, most, failure)
@@ -182,7 +182,7 @@ def _seed() -> int:
     return getrandbits(64)
 
 
-def looks(post: Post) -> bool:
+def is_look(post: Post) -> bool:
     """Whether it only reads. Such posts are a batch of their own: nothing that can't be written
     keeps them from their answer."""
     return isinstance(post.command, Inspect)

@@ -120,10 +120,10 @@ class Rooms:
             raise RoomError(Code.REALTIME_UNAVAILABLE)
         self._actor(key).post(post)
 
-    def _absent(self, key: RoomKey, player_id: str, by_peer: bool) -> None:
+    def _absent(self, key: RoomKey, player_id: str, by_client: bool) -> None:
         """While this process ends, nobody is absent: all are about to come back."""
         if not self._closing:
-            self._actor(key).absent(player_id, by_peer=by_peer)
+            self._actor(key).absent(player_id, by_client=by_client)
 
     def _actor(self, key: RoomKey) -> Actor:
         actor = self._actors.get(key)
