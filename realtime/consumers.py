@@ -55,7 +55,7 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
         try:
             while (event := await receive())["type"] != "websocket.disconnect":
                 await self.dispatch(event)
-            self._forget(by_peer=said_goodbye(event))
+            self._forget(by_client=said_goodbye(event))
         finally:
             self._forget()
             self.outbox.abandon()
@@ -172,9 +172,9 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
             self.timer.cancel()
             self.timer = None
 
-    def _forget(self, *, by_peer: bool = False) -> None:
+    def _forget(self, *, by_client: bool = False) -> None:
         self._known()
-        self.runtime.hub.drop(self.connection, by_peer=by_peer)
+        self.runtime.hub.drop(self.connection, by_client=by_client)
 
 
 def read_envelope(frame: bytes) -> Envelope:

@@ -82,7 +82,7 @@ class Outbox:
         return self._waiting_bytes > self._limit_bytes or self._views_waiting > VIEWS_WAITING
 
     def _judge(self) -> None:
-        """Still full, after the server could have taken something: the peer reads too slowly."""
+        """Still full, after the server could have taken something: the client reads too slowly."""
         self._judging = False
         if self._full and not self.closed:
             self._waiting.clear()
@@ -103,7 +103,7 @@ class Outbox:
             while self._waiting:
                 await self._deliver(self._waiting.popleft())
         except Exception:  # noqa: BLE001  each server has its own
-            # The server says that the peer is gone; its disconnect event follows.
+            # The server says that the client is gone; its disconnect event follows.
             self.closed = True
             self._waiting.clear()
         finally:

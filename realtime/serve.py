@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _hang_up(self) -> None:
-        """Peers answer a close. Those who don't even read it are broken off."""
+        """Clients answer a close. Those who don't even read it are broken off."""
         until = time.monotonic() + LINGER_S
         while self._websockets() and self._may_wait(until):  # noqa: ASYNC110  nobody tells it
             await asyncio.sleep(LOOK_EVERY_S)

@@ -163,7 +163,7 @@ class RoomOnTrial(Looks):
         return self._ring()
 
     def _ring(self) -> list[Rung]:
-        self.turns.begin(self.now, self._sight.corrects)
+        self.turns.begin(self.now, self._sight.correct)
         rung = self.turns.ring(self._seed)
         for one in rung:
             self._ended(one.turn)
@@ -173,7 +173,7 @@ class RoomOnTrial(Looks):
     def run(self, command: commands.Command) -> Outcome:
         """Run one turn, after alarms that are due, and commit what they leave."""
         self.ring()
-        self.turns.begin(self.now, self._sight.corrects)
+        self.turns.begin(self.now, self._sight.correct)
         self._ended(self.turns.run(command, self._seed()))
         self._commit()
         return Outcome(self.turn)

@@ -155,7 +155,7 @@ class Looks:
         """What `name`, who is connected, would see now. Raises ValueError, from the party's own
         exception if it failed."""
         turns = self._turns()  # thrown away, with whatever this look would change
-        turns.begin(self.now, self._sight.corrects)
+        turns.begin(self.now, self._sight.correct)
         turn = turns.run(Refresh(), seed=0)
         if turn.error:
             raise ValueError(f"{name} sees nothing: {turn.error}") from turn.bug

@@ -17,15 +17,13 @@ class Sight(NamedTuple):
     here: frozenset[str] = frozenset()  # ids of the players who have a connection to this process
     peers: Container[str] | None = frozenset()  # the other processes that live; None: who knows
 
-    def corrects(self, known: Connected) -> Connected:
+    def correct(self, known: Connected) -> Connected:
         """What the room knows, set right: this process as it is, and nothing of dead ones."""
-        lost = self.here != set(known.get(self.process, ()))
         dead = [one for one in known if self._is_dead(one)]
-        if not lost and not dead:
+        if not dead and self.here == set(known.get(self.process, ())):
             return known
-        correct = {one: ids for one, ids in known.items() if one not in dead}
-        correct.pop(self.process, None)
-        return {**correct, self.process: sorted(self.here)} if self.here else correct
+        others = {one: ids for one, ids in known.items() if one not in (self.process, *dead)}
+        return {**others, self.process: sorted(self.here)} if self.here else others
 
     def _is_dead(self, process: str) -> bool:
         return process != self.process and self.peers is not None and process not in self.peers

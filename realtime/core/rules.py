@@ -139,8 +139,8 @@ def inspect(room: Room, ask: Inspect) -> RoomState:
 
 def refresh(room: Room, ask: Refresh) -> None:
     """A fresh view for every connected player, or for those of one process."""
-    known = room.document.connected
-    room.effects.append(room.views(known.get(ask.process, ()) if ask.process else room.connected))
+    there = room.document.connected.get(ask.process, ())
+    room.effects.append(room.views(there if ask.process else room.connected))
 
 
 def _check_host(ask: Register) -> None:

@@ -84,7 +84,7 @@ class Turns:
         self._drafted = self._seats
         self._now = 0.0
         self._stored = self._connected = self._document().connected if snapshot else {}
-        self._audience: set[str] = set()
+        self._processes: set[str] = set()
 
     @property
     def version(self) -> int:
@@ -107,25 +107,25 @@ class Turns:
         return self._uuid
 
     @property
-    def audience(self) -> frozenset[str]:
-        """The processes that had the room's sockets at some moment since the batch began."""
-        return frozenset(self._audience)
+    def processes(self) -> frozenset[str]:
+        """The ids of those that had the room's sockets at some moment since the batch began."""
+        return frozenset(self._processes)
 
-    def begin(self, now: float, corrects: Callable[[Connected], Connected]) -> None:
+    def begin(self, now: float, correct: Callable[[Connected], Connected]) -> None:
         """Start a batch: its turns share one reading of the clock, and one of presence."""
         self._now = round(now, 6)  # what the journal can hold
-        self._connected = corrects(self._stored)
-        self._audience = {*self._connected}
+        self._connected = correct(self._stored)
+        self._processes = {*self._connected}
 
     def run(self, command: Command, seed: int, request_id: str | UnsetType = UNSET) -> Turn:
         """Run one command. Never raises: a refusal or a bug ends this turn without a trace."""
         try:
             room = self._room(command, seed, request_id)
-            if not isinstance(command, Inspect):
-                room.document.connected = self._connected
-            reply = self._rule(command)(room, command)
+            rule = self._rule(command)
             if isinstance(command, Inspect):  # a look, which changes nothing
-                return Turn(reply)
+                return Turn(rule(room, command))
+            room.document.connected = self._connected
+            reply = rule(room, command)
             attendance.reconcile(room)
             self._keep(room, command, seed)
         except RoomError as error:
@@ -222,7 +222,7 @@ class Turns:
         self._matches += room.matches
         entry = Entry(command, seed, UNSET if before == self._stored else before)
         self._stored = self._connected
-        self._audience.update(self._connected)
+        self._processes.update(self._connected)
         self._journal.append(
             JournalRow(
                 version=self._base + len(self._journal) + 1,

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Container, Sequence
-from uuid import UUID
+from collections.abc import Callable, Container
 
 from contracts import jsonio
 from contracts.errors import Code, RoomError
 from contracts.incidents import report
 from contracts.sockets import Close, ErrorFrame
 from realtime.core.commands import Inspect, Refresh
-from realtime.core.effects import Effect, RefreshSoon, ToEach
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.core.turns import Turn
-from realtime.engine import announcements
-from realtime.engine.announcements import Announcement, News, Relayed, announcement_of
 from realtime.engine.departures import Departures
-from realtime.engine.feed import Feed
-from realtime.engine.hub import Connection
-from realtime.engine.memory import Answered, Engine, Memory, Settled, looks
+from realtime.engine.memory import Answered, Engine, Memory, Settled, is_look
 from realtime.engine.posts import Post
-from realtime.engine.refresher import Refresher
+from realtime.engine.showing import Showing
 from realtime.engine.store import Busy, StorageUnavailable, Unwritable
 
-PEER_REFRESHES_S = 2.0  # a peer that owes everybody a view has sent it by then; if not, we do
 ALARM_PAUSE_S = 0.01  # alarms that plan each other without a pause leave time for others
 
 
@@ -44,22 +37,17 @@ class Actor:
         self._look: asyncio.Future[object] | None = None  # of the Inspect in the mailbox
         self._lookers = 0  # who share it. As many as the mailbox has places; then ROOM_BUSY
         self._task: asyncio.Task[None] | None = None
-        self._refresher = Refresher(engine.limits.refresh_interval_s, self._ask_refresh)
-        self._reserve = Refresher(PEER_REFRESHES_S, self._refresh_here)
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: float | None = None  # seconds since the epoch: what the timer waits for
         self._woken = False  # due alarms, or a change of presence, want a turn
         self._departures = Departures()
-        self._feed: Feed | None = None  # None: nobody here was ever shown the room
-        self._uuid: UUID | None = None
-        self._elsewhere: frozenset[str] = frozenset()  # the other processes that have its sockets
+        self.showing = Showing(key, engine, on_refresh=self._refresh, on_gap=self.wake)
         self.used_at = engine.clock()
 
     @property
     def idle(self) -> bool:
         """Whether nothing waits, runs or is owed. An alarm is no work yet."""
-        works = self._task or self._mailbox or self._woken
-        return not (works or self._refresher.owing or self._reserve.owing)
+        return not (self._task or self._mailbox or self._woken or self.showing.busy)
 
     def post(self, post: Post) -> None:
         """Put a command into the mailbox. Raises ROOM_BUSY when it is full."""
@@ -84,59 +72,30 @@ class Actor:
         return self._look
 
     def wake(self) -> None:
-        """See to the alarms that are due."""
+        """Have a turn soon: alarms are due, somebody has gone, or those here missed something."""
         self._woken = True
         self._start()
 
-    def follow(self) -> None:
-        """Listen to what peers decide, before anybody here is shown the room: from the turn on that
-        shows it, they tell this process."""
-        if self._feed is None:
-            self._feed = Feed(self._show, self.wake)
-
-    def heard(self, news: News) -> None:
-        """A peer has something to tell those who are here."""
-        if self._feed is None or (self._uuid and news.uuid != self._uuid):
-            return
-        if isinstance(news, Announcement):
-            self._feed.heard(news)
-        else:
-            self._engine.hub.broadcast(self._key, news.frame)
-
-    def head(self, version: int) -> None:
-        """Storage has the room at this version."""
-        if self._feed:
-            self._feed.head(version)
-
-    def relay(self, frame: bytes) -> None:
-        """Pass a volatile frame on to everybody, wherever they are."""
-        self._engine.hub.broadcast(self._key, frame)
-        if self._elsewhere and self._uuid:
-            self._publish(Relayed(self._key, self._uuid, frame))
-
-    def look_around(self, living: Container[str]) -> None:
-        """Have the room note it, if a process that had its sockets is not among the living."""
-        if any(one not in living for one in self._elsewhere):
+    def note_deaths(self, living: Container[str]) -> None:
+        """Have the room note it, if a peer that had sockets of it is not among the living."""
+        if any(one not in living for one in self.showing.elsewhere):
             self._departures.untold = True
             self.wake()
 
-    def absent(self, player_id: str, *, by_peer: bool) -> None:
+    def absent(self, player_id: str, *, by_client: bool) -> None:
         """A player has no connection here any more."""
-        self._departures.add(player_id, by_peer=by_peer)
+        self._departures.add(player_id, by_client=by_client)
         self.wake()
 
     def rest(self) -> None:
         """Plan nothing more. What the room itself plans is in storage, where the clock looks."""
-        self._refresher.cancel()
-        self._reserve.cancel()
         self._cancel_alarm()
-        if self._feed:
-            self._feed.close()
+        self.showing.close()
 
     async def close(self) -> None:
         """Plan nothing more, and wait until the mailbox is empty. Cancelled: what runs is, too, and
         those who wait are told to come back."""
-        self._refresher.cancel()
+        self.showing.owe_nothing()
         try:
             while task := self._task:
                 await asyncio.wait([task])
@@ -169,18 +128,18 @@ class Actor:
 
     def _next_batch(self) -> list[Post]:
         """What waits, up to a bound. It may be empty: then alarms that are due take effect."""
-        if self._mailbox and looks(self._mailbox[0]):
+        if self._mailbox and is_look(self._mailbox[0]):
             self._look = None
             return [self._mailbox.popleft()]
         self._woken = False
         batch: list[Post] = []
         while len(batch) < self._engine.limits.batch_size and self._mailbox:
-            if looks(self._mailbox[0]):
+            if is_look(self._mailbox[0]):
                 break
             batch.append(self._mailbox.popleft())
         if self._departures.untold:
             batch.insert(0, self._departures.post())
-        if self._feed and self._feed.behind:
+        if self.showing.behind:
             batch.insert(0, Post(Refresh(self._engine.peers.process)))
         return batch
 
@@ -202,56 +161,16 @@ class Actor:
 
     async def _announce(self, settled: Settled) -> None:
         """Tell everybody what is kept; those who are here, after what peers decided before it."""
-        self._tell_peers(settled)
-        followed = False
+        self.showing.tell_peers(settled)
+        up_to_date = False
         try:
-            followed = await self._follows(settled)
+            up_to_date = await self.showing.catch_up(settled)
         finally:
             for post, turn in settled.answered:
                 self._release(post, turn)
-            self._told(settled)
-            if not followed:
-                self._fall_behind()
-
-    async def _follows(self, settled: Settled) -> bool:
-        """Whether those who are here know what the batch was run on, or learn it from a fresh view
-        in it. If not yet, wait for what peers announce."""
-        feed = self._feed
-        if feed is None or not self._engine.hub.present(self._key):
-            return True
-        patient = self._engine.bus.up and not feed.behind
-        if await feed.reached(settled.base, patient=patient):
-            return True
-        return any(isinstance(one.post.command, Refresh) for one in settled.answered)
-
-    def _tell_peers(self, settled: Settled) -> None:
-        """Tell the peers who have sockets of the room. They find the order themselves."""
-        self._elsewhere = settled.audience - {self._engine.peers.process}
-        if self._elsewhere:
-            announcement = announcement_of(self._key, settled)
-            if announcement.effects or settled.version > settled.base:
-                self._publish(announcement)
-
-    def _told(self, settled: Settled) -> None:
-        """Everybody here was told."""
-        if self._feed:
-            if self._uuid != settled.uuid:
-                self._feed.only(settled.uuid)
-            self._feed.tell(settled.version)
-        self._uuid = settled.uuid
-
-    def _fall_behind(self) -> None:
-        """Owe those who are here a fresh view, at once."""
-        if self._feed:
-            self._feed.behind = self._woken = True
-
-    def _show(self, announcement: Announcement) -> None:
-        """Send what a peer has decided to those who are here."""
-        self._elsewhere = announcement.audience - {self._engine.peers.process}
-        self._deliver(announcement.effects, None, self._reserve)
-
-    def _publish(self, news: News) -> None:
-        self._engine.bus.publish(self._elsewhere, announcements.encode(news))
+            self.showing.told(settled)
+            if not up_to_date:
+                self.showing.fall_behind()
 
     def _failed(self, batch: list[Post], problem: Exception) -> list[Answered]:
         """What those in a batch are told when none of it was kept, or nobody knows."""
@@ -273,7 +192,7 @@ class Actor:
         """Tell the operator, and owe everybody a view: what was kept was not announced."""
         self._engine.complaints.add(reason)
         if self._departures.untold or self._engine.hub.present(self._key):
-            self._refresher.owe()
+            self.showing.owe()
 
     def _release(self, post: Post, turn: Turn) -> None:
         """Answer one command and send its effects: nothing of a turn leaves from anywhere else."""
@@ -282,7 +201,7 @@ class Actor:
                 self._refuse(post, self._report(turn.bug))
             elif turn.error:
                 self._refuse(post, turn.error)
-                self._is_there_a_room(post, turn.error)
+                self._expel_if_over(post, turn.error)
             else:
                 self._grant(post, turn)
         except Exception as bug:  # noqa: BLE001  what is kept is kept, and the next is answered
@@ -298,21 +217,10 @@ class Actor:
     def _grant(self, post: Post, turn: Turn) -> None:
         if post.answer and not post.answer.done():
             post.answer.set_result(turn.reply)
-        self._deliver(turn.effects, post.connection, self._refresher)
+        self.showing.deliver(turn.effects, post.connection)
 
-    def _deliver(
-        self, effects: Sequence[Effect], origin: Connection | None, refresher: Refresher
-    ) -> None:
-        self._engine.hub.deliver(self._key, effects, origin)
-        for effect in effects:
-            if isinstance(effect, ToEach):
-                self._refresher.shown(effect)
-                self._reserve.cancel()
-            elif isinstance(effect, RefreshSoon):
-                refresher.owe()
-
-    def _is_there_a_room(self, post: Post, error: RoomError) -> None:
-        """A view of a room that is over: peers closed it, and who is here missed it."""
+    def _expel_if_over(self, post: Post, error: RoomError) -> None:
+        """There is no room to be seen: peers closed it, and who is here missed it."""
         if isinstance(post.command, Refresh) and error.code is Code.ROOM_NOT_FOUND:
             self._engine.hub.expel(self._key, Close.ROOM_NOT_FOUND)
 
@@ -323,16 +231,12 @@ class Actor:
             frame = jsonio.encode(ErrorFrame(request_id=post.request_id, payload=error.info))
             post.connection.wire.send(frame)
 
-    def _ask_refresh(self) -> None:
-        if self._engine.hub.present(self._key) or self._elsewhere:
+    def _refresh(self) -> None:
+        """Everybody is owed a fresh view; or the absence of the last ones here, to be noted."""
+        if self._engine.hub.present(self._key) or self.showing.elsewhere:
             self._put(Post(Refresh()))
         elif self._departures.untold:
             self.wake()
-
-    def _refresh_here(self) -> None:
-        """The peer that said that a view is owed did not send it."""
-        self._fall_behind()
-        self.wake()
 
     def _plan_alarm(self) -> None:
         """Be on time for the next alarm. Should the room be forgotten, the clock finds it."""

@@ -23,7 +23,7 @@ class Announcement(Struct, frozen=True, array_like=True, tag=1):
     base: int
     version: int
     effects: tuple[Announced, ...]
-    audience: frozenset[str]  # ids of the processes that had the room's sockets
+    processes: frozenset[str]  # ids of those that had the room's sockets
 
 
 class Relayed(Struct, frozen=True, array_like=True, tag=2):
@@ -44,7 +44,7 @@ def announcement_of(key: RoomKey, settled: Settled) -> Announcement:
     """A batch as peers are told of it."""
     effects = (one for done in settled.answered for one in _for_peers(done))
     return Announcement(
-        key, settled.uuid, settled.base, settled.version, tuple(effects), settled.audience
+        key, settled.uuid, settled.base, settled.version, tuple(effects), settled.processes
     )
 
 

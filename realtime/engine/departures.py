@@ -13,10 +13,10 @@ class Departures:
         self.untold = False  # the room does not know all of it yet
         self._left: set[str] = set()  # those who closed the last socket themselves
 
-    def add(self, player_id: str, *, by_peer: bool) -> None:
+    def add(self, player_id: str, *, by_client: bool) -> None:
         """One more."""
         self.untold = True
-        if by_peer:
+        if by_client:
             self._left.add(player_id)
 
     def post(self) -> Post:

@@ -61,7 +61,7 @@ class Feed:
         self._head = max(self._head, version)
         self._advance()
 
-    def tell(self, version: int) -> None:
+    def shown(self, version: int) -> None:
         """Everybody here was shown the room up to this version."""
         self._told = max(self._told or 0, version)
         self._advance()

@@ -9,7 +9,7 @@ from typing import cast
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.rounds import Rounds
-from realtime.engine.settling import Answer, Ask, Hold, Release
+from realtime.engine.settling import Answer, Ask, EndHold, Hold
 from realtime.engine.store import Held
 
 
@@ -30,7 +30,7 @@ class Holds:
 
         async def commit(batch: Commit) -> bool:
             nonlocal ended
-            kept = cast("bool", await connection.call(Release(batch)))
+            kept = cast("bool", await connection.call(EndHold(batch)))
             ended = True
             return kept
 
@@ -39,5 +39,5 @@ class Holds:
             yield Held(snapshot, commit)
         finally:
             if not ended:
-                connection.post(Release(None))
+                connection.post(EndHold(None))
             self._free.put_nowait(connection)

@@ -60,7 +60,7 @@ OnAbsence: TypeAlias = Callable[[RoomKey, str, bool], None]
 _Delivery: TypeAlias = Callable[[RoomKey, Any, Connection | None], None]
 
 
-def _unheard(key: RoomKey, player_id: str, by_peer: bool) -> None:
+def _unheard(key: RoomKey, player_id: str, by_client: bool) -> None:
     """Nobody asked to be told."""
 
 
@@ -110,12 +110,12 @@ class Hub:
         if len(connections) > SOCKETS_PER_PLAYER:
             self._close(connections[0], Close.REPLACED)
 
-    def drop(self, connection: Connection, *, by_peer: bool = False) -> None:
-        """The connection's socket is gone, closed `by_peer` or by us; harmless when it is known."""
+    def drop(self, connection: Connection, *, by_client: bool = False) -> None:
+        """The socket is gone, closed `by_client` or by us; harmless when that is known."""
         connection.closed = True
         player_id = self._leave(connection)
         if player_id and player_id not in self.present(connection.key):
-            self.on_absence(connection.key, player_id, by_peer)
+            self.on_absence(connection.key, player_id, by_client)
 
     def _leave(self, connection: Connection) -> str:
         """Forget whose the connection is. Returns the player's id, empty if it never entered."""

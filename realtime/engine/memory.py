@@ -64,7 +64,7 @@ class Settled(NamedTuple):
     uuid: UUID
     base: int
     version: int
-    audience: frozenset[str] = frozenset()  # ids of the processes that had the room's sockets
+    processes: frozenset[str]  # ids of those that had the room's sockets
 
 
 class Basis(NamedTuple):
@@ -119,13 +119,13 @@ class Memory:
                     kept = False
             if kept:
                 self._turns = turns
-                return Settled(answered, turns.uuid, base, turns.version, turns.audience)
+                return Settled(answered, turns.uuid, base, turns.version, turns.processes)
         raise Busy("other processes were first, again and again")
 
     def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
         here = self._engine.hub.present(self._key)
-        turns.begin(self._engine.clock(), self._engine.peers.sight(here).corrects)
-        if batch and looks(batch[0]):
+        turns.begin(self._engine.clock(), self._engine.peers.sight(here).correct)
+        if batch and is_look(batch[0]):
             return [Answered(post, _run(turns, post)) for post in batch]
         most, failure = 1 if refusals else None, refusals[1] if len(refusals) == 2 else None
         rung = turns.ring(_seed, most, failure)
@@ -184,7 +184,7 @@ def _seed() -> int:
     return getrandbits(64)
 
 
-def looks(post: Post) -> bool:
+def is_look(post: Post) -> bool:
     """Whether it only reads. Such posts are a batch of their own: nothing that can't be written
     keeps them from their answer."""
     return isinstance(post.command, Inspect)

@@ -159,10 +159,8 @@ class PostgresConnection:
     def _check(self, result: PGresult, expected: ExecStatus) -> None:
         if result.status != expected:
             problem = _problem(result)
-            if isinstance(
-                problem, StorageUnavailable
-            ):  # also after Unwritable: what may be written
-                self.close()  # now, only a new session knows
+            if isinstance(problem, StorageUnavailable):
+                self.close()  # also after Unwritable: only a new session knows what can be written
             raise problem
 
 

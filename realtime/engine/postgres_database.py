@@ -76,7 +76,7 @@ class PostgresDatabase:
             return Snapshot(UUID(bytes=uuid), int.from_bytes(version, "big"), state)
         return None
 
-    def release(self, commit: Commit | None) -> bool:
+    def end_hold(self, commit: Commit | None) -> bool:
         kept = False
         try:
             kept = commit is not None and self.keep([commit])[0]

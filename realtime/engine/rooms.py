@@ -67,7 +67,7 @@ class Rooms:
         """Show the room to a connection, as the player whose token it has. Raises RoomError."""
         if self._closing:
             raise RoomError(Code.REALTIME_UNAVAILABLE)
-        self._actor(connection.key).follow()
+        self._actor(connection.key).showing.follow()
         command = Connect(token_hash, self._engine.peers.process)
         await self.ask(connection.key, command, connection, request_id)
 
@@ -78,7 +78,7 @@ class Rooms:
         except MsgspecError:
             return  # of another version of this program: the room's version tells what is missing
         if actor := self._actors.get(news.key):
-            actor.heard(news)
+            actor.showing.heard(news)
 
     def shown(self) -> list[RoomKey]:
         """The rooms that are shown to somebody here."""
@@ -87,12 +87,12 @@ class Rooms:
     def head(self, key: RoomKey, version: int) -> None:
         """Storage has the room at this version."""
         if actor := self._actors.get(key):
-            actor.head(version)
+            actor.showing.head(version)
 
-    def look_around(self, living: Container[str]) -> None:
-        """Have it noted where processes are not among the living that had a room's sockets."""
+    def note_deaths(self, living: Container[str]) -> None:
+        """Have every room note it, if a peer that had sockets of it is not among the living."""
         for actor in () if self._closing else self._actors.values():
-            actor.look_around(living)
+            actor.note_deaths(living)
 
     def wake(self, key: RoomKey) -> None:
         """Let the alarms of a room that are due take effect."""
@@ -101,7 +101,7 @@ class Rooms:
 
     def relay(self, connection: Connection) -> Relay:
         """What a volatile message of this connection works with."""
-        to_all = self._actor(connection.key).relay
+        to_all = self._actor(connection.key).showing.relay
         return Relay(connection.player_id, connection.username, self._engine.clock(), to_all)
 
     def count(self) -> int:
@@ -120,10 +120,10 @@ class Rooms:
             raise RoomError(Code.REALTIME_UNAVAILABLE)
         self._actor(key).post(post)
 
-    def _absent(self, key: RoomKey, player_id: str, by_peer: bool) -> None:
+    def _absent(self, key: RoomKey, player_id: str, by_client: bool) -> None:
         """While this process ends, nobody is absent: all are about to come back."""
         if not self._closing:
-            self._actor(key).absent(player_id, by_peer=by_peer)
+            self._actor(key).absent(player_id, by_client=by_client)
 
     def _actor(self, key: RoomKey) -> Actor:
         actor = self._actors.get(key)

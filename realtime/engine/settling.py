@@ -58,19 +58,19 @@ class Beat(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """Opens a transaction that locks a room: a Snapshot or None. The next item is a Release."""
+    """Opens a transaction that locks a room: a Snapshot or None. The next item is an EndHold."""
 
     key: RoomKey
 
 
-class Release(NamedTuple):
+class EndHold(NamedTuple):
     """Ends the transaction that Hold opened, with a commit to keep or without: was one kept?"""
 
     commit: Commit | None
 
 
 Lookup: TypeAlias = Load | Confirm
-Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Hold | Release
+Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Hold | EndHold
 Ask: TypeAlias = Lookup | Commit | Single
 Answer: TypeAlias = (
     Snapshot | bool | set[Migration] | list[RoomKey] | dict[RoomKey, int] | frozenset[str] | None
@@ -117,7 +117,7 @@ class Database(Protocol):
     def hold(self, key: RoomKey) -> Snapshot | None:
         """Begin a transaction in which nobody else can change the room, and read it."""
 
-    def release(self, commit: Commit | None) -> bool:
+    def end_hold(self, commit: Commit | None) -> bool:
         """End that transaction: keep the commit, if there is one. Raises as `keep` does."""
 
     def interrupt(self) -> None:
@@ -180,8 +180,8 @@ class Settling:
                     return self._database.beat(*item)
                 case Hold():
                     return self._database.hold(item.key)
-                case Release(commit):
-                    return self._said(lambda: self._database.release(commit))
+                case EndHold(commit):
+                    return self._said(lambda: self._database.end_hold(commit))
         except Exception as problem:  # noqa: BLE001  (its caller is told)
             return problem
 

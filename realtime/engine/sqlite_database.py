@@ -87,7 +87,7 @@ class SqliteDatabase:
     def hold(self, key: RoomKey) -> Snapshot | None:
         return self.find({key: True}).get(key)
 
-    def release(self, commit: Commit | None) -> bool:
+    def end_hold(self, commit: Commit | None) -> bool:
         return commit is not None and self.keep([commit])[0]
 
     def interrupt(self) -> None:

@@ -52,7 +52,7 @@ class Watch:
             await self._engine.peers.beat()
         living = self._engine.peers.living
         if living is not None:
-            self._rooms.look_around(living)
+            self._rooms.note_deaths(living)
         return self._engine.peers.interval_s
 
     async def _compare(self) -> float:

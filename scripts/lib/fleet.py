@@ -59,7 +59,7 @@ def require_shared(environment: Environment) -> None:
         )
 
 
-def told(tiers: list[Tier], environ: Mapping[str, str]) -> dict[str, str]:
+def environ_of(tiers: list[Tier], environ: Mapping[str, str]) -> dict[str, str]:
     """The environment that all of them start with: the lobby has to know each realtime process."""
     if len(tiers) == 2 or environ.get("REALTIME_URL", "").strip():
         return dict(environ)

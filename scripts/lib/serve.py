@@ -9,7 +9,7 @@ import time
 
 from config import env
 from scripts.lib.bootstrap import ROOT, ready_python, say
-from scripts.lib.fleet import NotAllowed, require_allowed, tiers_of, told
+from scripts.lib.fleet import NotAllowed, environ_of, require_allowed, tiers_of
 from scripts.lib.tier import PortTaken, Tier
 
 READY_WITHIN_S = 30.0
@@ -129,7 +129,7 @@ def serve(tiers: list[Tier]) -> None:
     migrate(python)
     try:
         for tier in tiers:
-            tier.start(python, told(tiers, os.environ))
+            tier.start(python, environ_of(tiers, os.environ))
         wait_until_ready(tiers)
         lobby, *realtime = (tier.url for tier in tiers)
         places = {"lobby": lobby, "realtime": "  ".join(realtime)}

@@ -120,7 +120,7 @@ def absences(story):
             server = server_type(runtime)
             server.says("JOIN_ROOM", playerToken="t_alice")
             await server.idle()
-            runtime.hub.on_absence = lambda key, player_id, by_peer: heard.append(by_peer)
+            runtime.hub.on_absence = lambda key, player_id, by_client: heard.append(by_client)
             for kind, event in events:
                 server.happens(kind, **event)
             await settled()

@@ -3,7 +3,7 @@
 import pytest
 
 from config.env import load
-from scripts.lib.fleet import NotAllowed, require_allowed, tiers_of, told
+from scripts.lib.fleet import NotAllowed, environ_of, require_allowed, tiers_of
 
 SHARED = {
     "DATABASE_URL": "postgresql://127.0.0.1/rooms",
@@ -35,18 +35,18 @@ def test_several_stand_on_one_port_after_the_other():
 
 def test_the_lobby_is_told_of_all():
     tiers = tiers_of(load({**SHARED, "REALTIME_HOST": "0.0.0.0"}), 2)
-    environ = told(tiers, SHARED)
+    environ = environ_of(tiers, SHARED)
     assert load(environ).realtime_urls == ("http://127.0.0.1:1999", "http://127.0.0.1:2000")
     assert load(environ).realtime_public_url == "http://127.0.0.1:1999"
 
 
 def test_who_names_the_addresses_is_believed():
     environ = {**SHARED, "REALTIME_URL": "http://rooms:1,http://rooms:2"}
-    assert told(tiers_of(load(environ), 2), environ) == environ
+    assert environ_of(tiers_of(load(environ), 2), environ) == environ
 
 
 def test_of_one_the_lobby_knows_itself():
-    assert told(tiers_of(load({})), {}) == {}
+    assert environ_of(tiers_of(load({})), {}) == {}
 
 
 @pytest.mark.parametrize(

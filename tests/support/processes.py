@@ -228,9 +228,9 @@ class Socket:
         relay = self.process.rooms.relay(self.connection)
         party.message_of("WAVE").handle(NOTHING, party, relay)
 
-    def goes(self, *, by_peer: bool = True) -> None:
+    def goes(self, *, by_client: bool = True) -> None:
         """The socket is closed from its own end, or just breaks."""
-        self.process.hub.drop(self.connection, by_peer=by_peer)
+        self.process.hub.drop(self.connection, by_client=by_client)
 
     @property
     def seqs(self) -> list[int]:

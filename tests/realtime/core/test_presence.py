@@ -30,13 +30,13 @@ SIGHTS = st.builds(Sight, st.just("here"), st.frozensets(IDS), LIVING)
 
 @given(sight=SIGHTS, known=KNOWN)
 def test_to_correct_twice_is_to_correct_once(sight, known):
-    once = sight.corrects(known)
-    assert sight.corrects(once) == once
+    once = sight.correct(known)
+    assert sight.correct(once) == once
 
 
 @given(sight=SIGHTS, known=KNOWN)
 def test_a_process_says_exactly_who_is_connected_to_it(sight, known):
-    corrected = sight.corrects(known)
+    corrected = sight.correct(known)
     assert set(corrected.get("here", ())) == sight.here
     assert all(corrected.values()), "a process without players has no entry"
 
@@ -44,7 +44,7 @@ def test_a_process_says_exactly_who_is_connected_to_it(sight, known):
 @given(sight=SIGHTS, known=KNOWN)
 def test_others_stay_as_they_are_unless_they_are_dead(sight, known):
     before = {one: ids for one, ids in known.items() if one != "here"}
-    after = {one: ids for one, ids in sight.corrects(known).items() if one != "here"}
+    after = {one: ids for one, ids in sight.correct(known).items() if one != "here"}
     living = before if sight.peers is None else sight.peers
     assert after == {one: ids for one, ids in before.items() if one in living}
 
@@ -52,10 +52,10 @@ def test_others_stay_as_they_are_unless_they_are_dead(sight, known):
 @given(sight=SIGHTS, known=KNOWN)
 def test_what_is_right_is_left_alone(sight, known):
     before = {one: [*ids] for one, ids in known.items()}
-    sight.corrects(known)
+    sight.correct(known)
     assert known == before
-    right = sight.corrects(known)
-    assert sight.corrects(right) is right
+    right = sight.correct(known)
+    assert sight.correct(right) is right
 
 
 @given(known=KNOWN, process=PROCESSES, player=IDS)
@@ -85,9 +85,9 @@ class At:
         """A batch of turns, committed."""
         turns = self.room.turns
         sight = Sight(self.process, frozenset(self.here), peers)
-        turns.begin(self.room.now, sight.corrects)
+        turns.begin(self.room.now, sight.correct)
         ran = [turns.run(command, seed=7) for command in commands]
-        self.audience = turns.audience
+        self.processes = turns.processes
         if commit := turns.draft():
             turns.committed()
             self.room.commits.append(commit)
@@ -142,7 +142,7 @@ def last_entry(room: RoomOnTrial) -> Entry:
 
 def test_both_processes_are_known(here, there):
     assert here.known == {"here": ["p_alice"], "there": ["p_bob"]}
-    assert there.audience == {"here", "there"}
+    assert there.processes == {"here", "there"}
 
 
 def test_a_refused_turn_leaves_no_correction(room, here, there):
@@ -174,7 +174,7 @@ def test_the_dead_are_forgotten_and_the_unknown_are_not(here, there):
     assert set(here.known) == {"here", "there"}
     here.run(Presence(), peers=frozenset())
     assert set(here.known) == {"here"}
-    assert here.audience == {"here"}
+    assert here.processes == {"here"}
 
 
 def test_a_player_at_two_processes_is_there_until_both_are_gone(room, here, there):
@@ -192,14 +192,14 @@ def test_who_leaves_at_one_is_sent_away_at_both(here, there):
     there.enters("alice")
     turn = there.says("alice", "LEAVE_ROOM")
     assert here.known == {"there": ["p_bob"]}
-    assert there.audience == {"here", "there"}
+    assert there.processes == {"here", "there"}
     assert [one.player_id for one in turn.effects if hasattr(one, "code")] == ["p_alice"]
 
 
 def test_a_closed_room_has_nobody_connected_and_tells_all_who_were(here, there):
     (turn,) = here.run(EndRoom())
     assert here.known == {}
-    assert here.audience == {"here", "there"}
+    assert here.processes == {"here", "there"}
     closed = {one.player_id: one.code for one in turn.effects if hasattr(one, "code")}
     assert closed == {"p_alice": 4004, "p_bob": 4004}
 

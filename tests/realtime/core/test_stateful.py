@@ -169,7 +169,7 @@ class MatchRoom(RuleBasedStateMachine):
     @rule()
     def a_race_is_lost(self):
         """Turns run, but their commit does not happen: memory is thrown away."""
-        self.room.turns.begin(self.room.now, Sight(here=frozenset(self.room.connected)).corrects)
+        self.room.turns.begin(self.room.now, Sight(here=frozenset(self.room.connected)).correct)
         host = self.room.host or "p_0"
         self.room.turns.run(Receive(host, "SEND_CHAT", jsonio.raw({"text": "lost"})), seed=1)
         self.room.reload(self.room.snapshot)

@@ -138,7 +138,7 @@ def test_every_broadcast_has_the_next_seq_across_a_reload(room):
 
 def test_several_turns_are_one_commit(room):
     before, commits = room.version, len(room.commits)
-    room.turns.begin(room.now, Sight(here=frozenset(room.connected)).corrects)
+    room.turns.begin(room.now, Sight(here=frozenset(room.connected)).correct)
     for _ in range(3):
         room.turns.run(_receive("alice", "add"), seed=1)
     room.turns.run(_receive("alice", "add and refuse"), seed=1)

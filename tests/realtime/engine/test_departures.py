@@ -29,10 +29,10 @@ async def test_the_last_socket_that_closes_makes_its_player_absent(store):
     await bench.create()
     connection, _ = await bench.connect("alice")
     second, _ = await bench.connect("alice")
-    bench.hub.drop(connection, by_peer=True)
+    bench.hub.drop(connection, by_client=True)
     await settled()
     assert not _commands(store, "presence")
-    bench.hub.drop(second, by_peer=True)
+    bench.hub.drop(second, by_client=True)
     await settled()
     assert _commands(store, "presence") == [{"command": "presence", "left": ["p_alice"]}]
 
@@ -54,7 +54,7 @@ async def test_many_who_go_at_once_are_few_turns(store):
         await bench.ask(register(f"b{number}"))
         connections.append((await bench.connect(f"b{number}"))[0])
     for connection in connections:
-        bench.hub.drop(connection, by_peer=True)
+        bench.hub.drop(connection, by_client=True)
     await settled()
     (presence,) = _commands(store, "presence")
     assert len(presence["left"]) == 51
@@ -65,7 +65,7 @@ async def test_a_socket_that_is_gone_before_it_entered_leaves_no_ghost(store):
     await bench.create()
     gone = Connection(KEY, RecordingWire())
     joining = bench.rooms.ask(KEY, Connect(token_hash("t_alice")), gone)
-    bench.hub.drop(gone, by_peer=True)
+    bench.hub.drop(gone, by_client=True)
     await joining
     await settled()
     assert bench.hub.present(KEY) == frozenset()
@@ -78,7 +78,7 @@ async def test_while_the_process_ends_nobody_is_absent(store):
     connection, _ = await bench.connect("alice")
     await bench.rooms.close()
     version = store.snapshots[KEY].version
-    bench.hub.drop(connection, by_peer=True)
+    bench.hub.drop(connection, by_client=True)
     await settled()
     assert store.snapshots[KEY].version == version
 
@@ -121,7 +121,7 @@ async def test_who_goes_while_storage_is_down_is_absent_once_it_is_back():
     await bench.create()
     connection, _ = await bench.connect("alice")
     store.down = True
-    bench.hub.drop(connection, by_peer=True)
+    bench.hub.drop(connection, by_client=True)
     await settled()
     store.down = False
     await until(lambda: _commands(store, "presence"), limit_s=1)

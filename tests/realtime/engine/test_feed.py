@@ -52,7 +52,7 @@ class Reader:
 async def reader():
     """Whose sockets were shown the room at version 3."""
     made = Reader()
-    made.feed.tell(3)
+    made.feed.shown(3)
     return made
 
 
@@ -77,7 +77,7 @@ async def test_what_is_lost_is_a_gap_until_everybody_was_shown_the_room_anew(rea
     reader.hears(4, 5)
     await asyncio.sleep(GAP_S)
     assert (reader.gaps, reader.feed.behind) == (1, True)
-    reader.feed.tell(5)
+    reader.feed.shown(5)
     assert not reader.feed.behind
     await asyncio.sleep(2 * GAP_S)
     assert (reader.shown, reader.gaps) == ([], 1)
@@ -89,7 +89,7 @@ async def test_a_gap_that_stays_is_told_again(reader):
     await asyncio.sleep(3.5 * GAP_S)
     assert reader.gaps >= 1
     assert reader.feed.behind
-    reader.feed.tell(4)  # a fresh view, and what was heard follows it
+    reader.feed.shown(4)  # a fresh view, and what was heard follows it
     assert reader.shown == [(4, 5)]
     assert not reader.feed.behind
 
@@ -106,7 +106,7 @@ async def test_a_duplicate_is_shown_once(reader):
 
 async def test_what_was_shown_otherwise_is_not_shown_again(reader):
     reader.hears(4, 5)
-    reader.feed.tell(6)
+    reader.feed.shown(6)
     reader.hears(3, 4)
     reader.hears(5, 6)
     reader.hears(6, 7)
@@ -153,7 +153,7 @@ async def test_too_much_that_waits_is_forgotten_and_a_view_is_owed(reader, monke
     assert len(reader.feed._held) + len(reader.feed._views) <= 10
     await asyncio.sleep(GAP_S)
     assert reader.gaps == 1
-    reader.feed.tell(99)
+    reader.feed.shown(99)
     assert not reader.feed.behind
 
 
@@ -163,7 +163,7 @@ async def test_before_anybody_was_shown_the_room_news_only_wait():
     reader.hears(1, 2)
     await asyncio.sleep(2 * GAP_S)
     assert (reader.shown, reader.gaps) == ([], 0)
-    reader.feed.tell(4)
+    reader.feed.shown(4)
     assert reader.shown == [(4, 5)]
 
 
@@ -172,7 +172,7 @@ async def test_news_of_another_room_of_this_name_count_for_nothing():
     reader.hears(400, 401, uuid=OTHER)
     reader.hears(4, 5)
     reader.feed.only(ROOM)
-    reader.feed.tell(4)
+    reader.feed.shown(4)
     assert reader.shown == [(4, 5)]
     await asyncio.sleep(2 * GAP_S)
     assert reader.gaps == 0
@@ -180,7 +180,7 @@ async def test_news_of_another_room_of_this_name_count_for_nothing():
 
 async def test_a_room_that_was_made_anew_begins_anew(reader):
     reader.feed.only(OTHER)
-    reader.feed.tell(1)
+    reader.feed.shown(1)
     reader.hears(1, 2, uuid=OTHER)
     assert reader.shown == [(1, 2)]
 
@@ -224,8 +224,8 @@ Batch = tuple[int, int, bool]  # on which version, to which, and whether a peer 
 def histories(draw) -> list[Batch]:
     """Batches of two writers: a peer, and this process."""
     version, batches = 0, []
-    for turns, by_peer in draw(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1)):
-        batches.append((version, version + turns, by_peer))
+    for turns, by_client in draw(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1)):
+        batches.append((version, version + turns, by_client))
         version += turns
     return batches
 
@@ -234,7 +234,7 @@ def histories(draw) -> list[Batch]:
 def test_whatever_is_lost_doubled_or_turned_around_nothing_is_shown_twice_or_backwards(
     history, data
 ):
-    arrivals = [data.draw(st.integers(0, 2)) if by_peer else 1 for _, _, by_peer in history]
+    arrivals = [data.draw(st.integers(0, 2)) if by_client else 1 for _, _, by_client in history]
     arriving = [(one, n) for one, n in zip(history, arrivals, strict=True) if one[2]]
     news = data.draw(st.permutations([one for one, n in arriving for _ in range(n)]))
     local = [one for one in history if not one[2]]
@@ -243,7 +243,7 @@ def test_whatever_is_lost_doubled_or_turned_around_nothing_is_shown_twice_or_bac
 
     async def story() -> None:
         reader = Reader()
-        reader.feed.tell(0)
+        reader.feed.shown(0)
         while news or local:
             if news and (not local or data.draw(st.booleans())):
                 base, version, _ = news.pop(0)
@@ -252,7 +252,7 @@ def test_whatever_is_lost_doubled_or_turned_around_nothing_is_shown_twice_or_bac
                 base, version, _ = local.pop(0)
                 if not await reader.feed.reached(base, patient=data.draw(st.booleans())):
                     reader.gaps += 1  # whoever asked owes the view
-                reader.feed.tell(version)
+                reader.feed.shown(version)
             if data.draw(st.booleans()):
                 await asyncio.sleep(data.draw(st.sampled_from([0, GAP_S / 3, 2 * GAP_S])))
         await asyncio.sleep(2 * GAP_S)

@@ -44,7 +44,7 @@ class Life:
     def keeps(self, *processes: str) -> set[str]:
         """Whose entries in a room's state a turn leaves there."""
         known = {one: ["p_somebody"] for one in processes}
-        return set(self.peers.sight(frozenset()).corrects(known))
+        return set(self.peers.sight(frozenset()).correct(known))
 
 
 @pytest.fixture

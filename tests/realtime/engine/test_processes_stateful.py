@@ -103,11 +103,11 @@ class Processes(RuleBasedStateMachine):
 
         self.run(story())
 
-    @rule(choice=st.integers(0, 20), by_peer=st.booleans())
-    def somebody_goes(self, choice, by_peer):
+    @rule(choice=st.integers(0, 20), by_client=st.booleans())
+    def somebody_goes(self, choice, by_client):
         async def story():
             if socket := self.one_of(choice):
-                socket.goes(by_peer=by_peer)
+                socket.goes(by_client=by_client)
 
         self.run(story())
 

@@ -52,7 +52,7 @@ async def live(bench: Bench, last: Callable[[], Command]) -> None:
     await says("SEND_CHAT", text="hello")
     await says("ADD_BOTS", count=3)
     await says("UPDATE_SETTINGS", patch={"matchDurationSec": 20})
-    bench.hub.drop(connections["bob"], by_peer=True)
+    bench.hub.drop(connections["bob"], by_client=True)
     await settled()
     await says("START_MATCH")
     await bench.ask(Remove("p_carl"))
@@ -62,7 +62,7 @@ async def live(bench: Bench, last: Callable[[], Command]) -> None:
     bench.rooms.wake(KEY)
     await until(lambda: last() == Alarm("end"))
     await says("RETURN_TO_LOBBY")
-    bench.hub.drop(alice, by_peer=True)
+    bench.hub.drop(alice, by_client=True)
     await until(lambda: last() == Presence(left=("p_alice",)))
     bench.now += 5.1
     bench.rooms.wake(KEY)

@@ -11,9 +11,9 @@ import pytest
 from contracts.sockets import Close
 from realtime.core.commands import EndRoom, Receive, Remove
 from realtime.engine import announcements
-from realtime.engine.actor import PEER_REFRESHES_S
 from realtime.engine.announcements import Announcement
 from realtime.engine.feed import GAP_S
+from realtime.engine.showing import PEER_REFRESHES_S
 from tests.support.engine import NOTHING, until
 from tests.support.processes import (
     ROOM,

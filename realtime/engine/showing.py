@@ -1,0 +1,148 @@
+"""What this process's sockets are shown of one room, and what its peers are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from realtime.core.commands import Refresh
+from realtime.core.effects import Effect, RefreshSoon, ToEach
+from realtime.core.rows import RoomKey
+from realtime.engine import announcements
+from realtime.engine.announcements import Announcement, News, Relayed, announcement_of
+from realtime.engine.feed import Feed
+from realtime.engine.hub import Connection
+from realtime.engine.memory import Engine, Settled
+from realtime.engine.refresher import Refresher
+
+PEER_REFRESHES_S = 2.0  # a peer that owes everybody a view has sent it by then; if not, we do
+
+
+class Showing:
+    """Sends what was decided, here or by a peer, and knows whether those here are up to date."""
+
+    def __init__(
+        self,
+        key: RoomKey,
+        engine: Engine,
+        *,
+        on_refresh: Callable[[], None],
+        on_gap: Callable[[], None],
+    ) -> None:
+        """`on_refresh` is called when everybody is owed a fresh view, `on_gap` when those here are
+        who missed something: then `behind` is true."""
+        self._key = key
+        self._engine = engine
+        self._on_gap = on_gap
+        self._refresher = Refresher(engine.limits.refresh_interval_s, on_refresh)
+        self._reserve = Refresher(PEER_REFRESHES_S, self.fall_behind)
+        self._feed: Feed | None = None  # None: nobody here was ever shown the room
+        self._uuid: UUID | None = None
+        self.elsewhere: frozenset[str] = frozenset()  # ids of the peers who have sockets of it
+
+    @property
+    def busy(self) -> bool:
+        """Whether a view is owed."""
+        return self._refresher.owing or self._reserve.owing
+
+    @property
+    def behind(self) -> bool:
+        """Whether those here are owed a fresh view at once."""
+        return self._feed is not None and self._feed.behind
+
+    def follow(self) -> None:
+        """Listen to what peers decide, before anybody here is shown the room: from the turn on that
+        shows it, they tell this process."""
+        if self._feed is None:
+            self._feed = Feed(self._show, self._on_gap)
+
+    def heard(self, news: News) -> None:
+        """A peer has something to tell those who are here."""
+        if self._feed is None or (self._uuid and news.uuid != self._uuid):
+            return
+        if isinstance(news, Announcement):
+            self._feed.heard(news)
+        else:
+            self._engine.hub.broadcast(self._key, news.frame)
+
+    def head(self, version: int) -> None:
+        """Storage has the room at this version."""
+        if self._feed:
+            self._feed.head(version)
+
+    def relay(self, frame: bytes) -> None:
+        """Pass a volatile frame on to everybody, wherever they are."""
+        self._engine.hub.broadcast(self._key, frame)
+        if self.elsewhere and self._uuid:
+            self._publish(Relayed(self._key, self._uuid, frame))
+
+    async def catch_up(self, settled: Settled) -> bool:
+        """Whether those here know what a batch was run on, or learn it from a fresh view in it. If
+        not yet, wait a moment for what peers announce."""
+        feed = self._feed
+        if feed is None or not self._engine.hub.present(self._key):
+            return True
+        patient = self._engine.bus.up and not feed.behind
+        if await feed.reached(settled.base, patient=patient):
+            return True
+        return any(isinstance(one.post.command, Refresh) for one in settled.answered)
+
+    def deliver(self, effects: Sequence[Effect], origin: Connection | None) -> None:
+        """Send what a turn of ours asks to send to those here; `origin` is who asked."""
+        self._deliver(effects, origin, self._refresher)
+
+    def tell_peers(self, settled: Settled) -> None:
+        """Tell the peers who have sockets here of a batch. They find the order themselves."""
+        self.elsewhere = settled.processes - {self._engine.peers.process}
+        if self.elsewhere:
+            announcement = announcement_of(self._key, settled)
+            if announcement.effects or settled.version > settled.base:
+                self._publish(announcement)
+
+    def told(self, settled: Settled) -> None:
+        """Everybody here was told of a batch."""
+        if self._feed:
+            if self._uuid != settled.uuid:
+                self._feed.only(settled.uuid)
+            self._feed.shown(settled.version)
+        self._uuid = settled.uuid
+
+    def owe(self) -> None:
+        """Owe everybody a fresh view, soon."""
+        self._refresher.owe()
+
+    def fall_behind(self) -> None:
+        """Owe those here a fresh view, at once."""
+        if self._feed:
+            self._feed.behind = True
+            self._on_gap()
+
+    def owe_nothing(self) -> None:
+        """Plan no view, here or in the place of a peer."""
+        self._refresher.cancel()
+        self._reserve.cancel()
+
+    def close(self) -> None:
+        """Owe nobody anything, and hear no more."""
+        self.owe_nothing()
+        if self._feed:
+            self._feed.close()
+
+    def _show(self, announcement: Announcement) -> None:
+        """Send what a peer has decided to those here. A view that it owes them is its to send."""
+        self.elsewhere = announcement.processes - {self._engine.peers.process}
+        self._deliver(announcement.effects, None, self._reserve)
+
+    def _publish(self, news: News) -> None:
+        self._engine.bus.publish(self.elsewhere, announcements.encode(news))
+
+    def _deliver(
+        self, effects: Sequence[Effect], origin: Connection | None, refresher: Refresher
+    ) -> None:
+        self._engine.hub.deliver(self._key, effects, origin)
+        for effect in effects:
+            if isinstance(effect, ToEach):
+                self._refresher.shown(effect)
+                self._reserve.cancel()
+            elif isinstance(effect, RefreshSoon):
+                refresher.owe()
