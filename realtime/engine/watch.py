@@ -28,7 +28,9 @@ class Watch:
         self._versions = Ticker("versions", self._compare, versions_s, complaints)
 
     async def start(self) -> None:
-        """Say that this process lives; then go on. Raises StorageUnavailable."""
+        """Reach for the bus and say that this process lives, from now on.
+
+        Raises StorageUnavailable, Busy or TimeoutError."""
         await self._engine.bus.start(self._rooms.heard, self.compare_now)
         await self._beat()
         self._hearts.start()
