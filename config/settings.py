@@ -188,8 +188,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security": {"level": "CRITICAL"},  # nor are a host and a form that nobody knows
         "httpx": {"level": "WARNING"},  # it would log every call,
-        "channels_redis": {"handlers": ["none"], "propagate": False},  # the bus says it, once
         "uvicorn": {"level": "WARNING"},  # and this one how it starts
         "uvicorn.error": {"filters": ["strangers"]},
+        "channels_redis": {"handlers": ["none"], "propagate": False},  # the bus says it, once
     },
 }

@@ -27,7 +27,7 @@ from realtime.engine.orm_store import OrmStore
 from realtime.engine.peers import Peers
 from realtime.engine.postgres_connection import Claim
 from realtime.engine.rooms import Rooms
-from realtime.engine.store import Store
+from realtime.engine.store import Busy, StorageUnavailable, Store
 from realtime.engine.watch import Watch
 from realtime.listing import Listing
 from realtime.loading import load_parties
@@ -93,7 +93,11 @@ class Runtime:
         """Open storage. Raises StorageUnavailable with a reason an operator can act on."""
         await self.store.start()
         self.listing.start()
-        await self.watch.start()
+        try:
+            await self.watch.start()
+        except (StorageUnavailable, Busy, TimeoutError) as problem:
+            await asyncio.gather(self.listing.close(), self.store.close())
+            raise StorageUnavailable(str(problem) or "storage does not answer") from problem
         self.clock.start()
 
     async def close(self) -> None:

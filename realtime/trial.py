@@ -204,5 +204,5 @@ def _sent(effect: effects.Effect) -> list[tuple[str, bytes]]:
         case effects.ToPlayer(player, frame):
             return [(player, frame)]
         case effects.ToEach():
-            return list(effect.frames())
+            return [(player, effect.frame(player)) for player in effect.own]
     return []

@@ -5,7 +5,6 @@ What is not for one connection alone also travels to other processes, hence the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -53,10 +52,6 @@ class ToEach(Struct, frozen=True, array_like=True, tag=3):
     def frame(self, player_id: str) -> bytes:
         """What this player sees."""
         return frames.assemble(self.head, self.own[player_id], self.shared)
-
-    def frames(self) -> Iterator[tuple[str, bytes]]:
-        """What each player sees."""
-        return ((player_id, self.frame(player_id)) for player_id in self.own)
 
     @property
     def size_bytes(self) -> int:

@@ -108,6 +108,7 @@ class ChannelsBus:
                 await self._take(await self._layer.receive(self._channel))
             except Exception as bug:  # noqa: BLE001  the next message may be understood
                 report(bug, "bus")
+                await asyncio.sleep(EAGER_S)
 
     async def _take(self, message: dict[str, Any]) -> None:
         if message["type"] == "pulse":

@@ -28,7 +28,10 @@ class Watch:
         self._versions = Ticker("versions", self._compare, versions_s, complaints)
 
     async def start(self) -> None:
-        """Say that this process lives; then go on. Raises StorageUnavailable."""
+        """Say that this process lives, and listen to what others say, from now on.
+
+        Raises StorageUnavailable, Busy or TimeoutError.
+        """
         await self._beat()
         process = self._engine.peers.process
         await self._engine.bus.start(process, self._rooms.heard, self.compare_now)
