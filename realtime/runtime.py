@@ -61,8 +61,7 @@ class Runtime:
         self.service_keys = ServiceKeys(settings.service_keys)
         self.origins = Origins(settings.allowed_origins)
         self.strangers: set[Stranger] = set()
-        shared = not isinstance(self.bus, NoBus)
-        self.peers = Peers(self.process, store, lives_s=settings.process_lives_s, shared=shared)
+        self.peers = Peers(self.process, store, lives_s=settings.process_lives_s)
         self.sockets: set[Outbox] = set()  # of all that are open, strangers too
         engine = Engine(
             store=store,

@@ -15,6 +15,7 @@ class MemoryStore:
     """A store that keeps what it is given in dictionaries, under the same rules as a database."""
 
     alone = True
+    shared = False
 
     def __init__(self) -> None:
         self.snapshots: dict[RoomKey, Snapshot] = {}

@@ -64,7 +64,7 @@ class OrmStore:
         self._check_again_at = inf
         params = connections[alias].get_connection_params()
         self.alone = connections[alias].vendor == "sqlite"
-        self._shared = claim is Claim.TOGETHER
+        self.shared = claim is Claim.TOGETHER
         self._lives_s = lives_s
 
         def rounds(database: Database, name: str) -> _Rounds:
@@ -113,10 +113,10 @@ class OrmStore:
         return cast("dict[RoomKey, int]", await self._reads.call(Versions(tuple(keys))))
 
     async def beat(self, process: str) -> frozenset[str]:
-        return await self._beat(process, self._lives_s) if self._shared else frozenset()
+        return await self._beat(process, self._lives_s) if self.shared else frozenset()
 
     async def depart(self, process: str) -> None:
-        if self._shared:
+        if self.shared:
             await self._beat(process, 0)
 
     async def _beat(self, process: str, lives_s: float) -> frozenset[str]:

@@ -23,15 +23,13 @@ class Peers:
         store: Store,
         *,
         lives_s: float,
-        shared: bool = True,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """A process lives for `lives_s` from each of its heartbeats on. Where storage is not
-        `shared`, there are no others."""
+        """A process lives for `lives_s` from each of its heartbeats on. Where the store is not
+        shared, there are no others."""
         self.process = process
         self._store = store
         self._lives_s = lives_s
-        self._shared = shared and not store.alone
         self._clock = clock
         self._living: frozenset[str] = frozenset()
         self._met: set[str] = set()  # of whom storage was not asked yet
@@ -50,12 +48,12 @@ class Peers:
     @property
     def living(self) -> Container[str] | None:
         """The other processes that live; None while nobody can tell."""
-        sure = not self._shared or self._clock() >= self._sure_at
+        sure = not self._store.shared or self._clock() >= self._sure_at
         return self if sure else None
 
     def __contains__(self, process: object) -> bool:
         """Whether another process lives, as far as anybody can know."""
-        if not self._shared or process in self._gone:
+        if not self._store.shared or process in self._gone:
             return False
         if process not in self._living:
             self._met.add(str(process))

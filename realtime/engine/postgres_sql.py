@@ -160,7 +160,7 @@ SELECT (SELECT count(*) FROM taken) = $3::bigint
     OR (SELECT count(*) FROM expired) = $2::bigint AND EXISTS (SELECT FROM locked)
 """
 
-# Those who want to hold a room wait for each other in the order they came.
+# Those who want to hold a room wait for each other, nearly in the order they came.
 HOLD = """
 SELECT room_id, version, state FROM rooms WHERE party = $1::text AND code = $2::text FOR UPDATE
 """

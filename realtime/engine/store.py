@@ -45,6 +45,7 @@ class Store(Protocol):
     """
 
     alone: bool  # no other process can write: memory may answer without confirming its version
+    shared: bool  # other realtime processes may use it at the same time
 
     async def start(self) -> None:
         """Open what is needed. Raises StorageUnavailable with a reason an operator can act on."""

@@ -40,6 +40,7 @@ class SharedStore(CountingStore):
     """One of several writers: memory must confirm what it believes."""
 
     alone = False
+    shared = True
 
 
 class OvertakenStore(SharedStore):
