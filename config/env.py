@@ -101,7 +101,7 @@ class Environment:
     closed_room_s: float = variable("CLOSED_ROOM_S", kinds.SECONDS, 86_400)
     roll_call_s: float = variable("ROLL_CALL_S", kinds.SECONDS, 60)
     late_absence_s: float = variable("LATE_ABSENCE_S", kinds.SECONDS, 5)
-    process_lives_s: float = variable("PROCESS_LIVES_S", kinds.SECONDS, 12)
+    process_lives_s: float = variable("PROCESS_LIVES_S", kinds.SECONDS, 6)
     versions_interval_s: float = variable("VERSIONS_INTERVAL_S", kinds.SECONDS, 10)
     drain_timeout_s: float = variable("DRAIN_TIMEOUT_S", kinds.SECONDS, 10)
     drain_sockets_per_s: int = variable("DRAIN_SOCKETS_PER_S", kinds.COUNT, 250)

@@ -101,7 +101,8 @@ def parse_url(*schemes: str) -> Callable[[str], str]:
 def parse_redis(text: str) -> str:
     url = urlsplit(text)
     usable = url.scheme in ("redis", "rediss") and url.hostname and url.port != 0
-    return text if usable else refuse()
+    number = url.path.removeprefix("/")
+    return text if usable and (not number or number.isdecimal()) else refuse()
 
 
 def parse_database(text: str) -> Database:

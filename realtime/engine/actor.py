@@ -174,19 +174,16 @@ class Actor:
 
     def _failed(self, batch: list[Post], problem: Exception) -> list[Answered]:
         """What those in a batch are told when none of it was kept, or nobody knows."""
-        if isinstance(problem, Busy):
-            self._complain(str(problem))
-            return _all(batch, RoomError(Code.ROOM_BUSY))
-        if isinstance(problem, Unwritable):
-            self._complain(str(problem))
-            return _all(batch, RoomError(Code.STORAGE_UNAVAILABLE))
-        if isinstance(problem, StorageUnavailable | TimeoutError):
-            self._complain(str(problem) or "no answer in time")
-            # Those who wait behind would only wait as long again.
-            batch += self._mailbox
+        if not isinstance(problem, Busy | StorageUnavailable | TimeoutError):
+            return _all(batch, self._report(problem))
+        self._complain(str(problem) or "no answer in time")
+        if not isinstance(
+            problem, Unwritable
+        ):  # which is said at once, and keeps nobody from looking
+            batch += self._mailbox  # those who wait behind would only wait as long again
             self._mailbox.clear()
-            return _all(batch, RoomError(Code.STORAGE_UNAVAILABLE))
-        return _all(batch, self._report(problem))
+        busy = isinstance(problem, Busy)
+        return _all(batch, RoomError(Code.ROOM_BUSY if busy else Code.STORAGE_UNAVAILABLE))
 
     def _complain(self, reason: str) -> None:
         """Tell the operator, and owe everybody a view: what was kept was not announced."""

@@ -105,17 +105,29 @@ class ChannelsBus:
                 await asyncio.sleep(EAGER_S)
                 continue
             try:
-                await self._take(await self._layer.receive(self._channel))
-            except Exception as bug:  # noqa: BLE001  the next message may be understood
-                report(bug, "bus")
-                await asyncio.sleep(EAGER_S)
+                message = await self._layer.receive(self._channel)
+            except Exception as problem:  # noqa: BLE001  each layer has its own
+                self._complaints.add(f"a message that can't be read ({type(problem).__name__})")
+                await asyncio.sleep(EAGER_S / 10)
+                continue
+            await self._take(message)
 
-    async def _take(self, message: dict[str, Any]) -> None:
-        if message["type"] == "pulse":
-            await self._alive()
-        else:
-            for news in message["news"]:
+    async def _take(self, message: object) -> None:
+        match message:
+            case {"type": "pulse"}:
+                await self._alive()
+            case {"type": "news", "news": [*together]}:
+                for news in together:
+                    self._hear(news)
+            case _:
+                self._complaints.add("a message that no process of ours sends")
+
+    def _hear(self, news: object) -> None:
+        try:
+            if isinstance(news, bytes):
                 self._on_news(news)
+        except Exception as bug:  # noqa: BLE001  the next news are of another room
+            report(bug, "bus")
 
     async def _alive(self) -> None:
         self._heard_at = asyncio.get_running_loop().time()

@@ -141,7 +141,7 @@ class Memory:
         """
         store = self._engine.store
         turns, self._turns = self._turns, None  # forgotten, unless this batch ends well
-        if self._engine.clock() < self._contended_until:
+        if self._engine.clock() < self._contended_until and not (batch and is_look(batch[0])):
             async with store.hold(self._key) as held:
                 yield Basis(self._read(held.snapshot), False, held.commit)
         elif turns is not None:

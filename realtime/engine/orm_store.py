@@ -36,8 +36,8 @@ from realtime.engine.sqlite_database import SqliteDatabase
 from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, StorageUnavailable
 
 CHECK_LIMIT_S = 2.0
-PROCESS_LIVES_S = 12.0
-HOLDS = 2  # rooms that are held at a time; each costs a connection once it is needed
+PROCESS_LIVES_S = 6.0
+HOLDS = 4  # rooms that are held at a time; each costs a connection once it is needed
 CHECK_KEPT_S = 1.0  # how old an answer may be: whoever asks, and how often, commits go first
 
 _Rounds: TypeAlias = Rounds[Ask, Answer]
@@ -73,13 +73,13 @@ class OrmStore:
         if self.alone:
             self._writes = self._reads = rounds(SqliteDatabase(params), "rooms")
             self._threads = [self._writes]
-            self._holds = Holds(self._threads)
+            holding = self._threads
         else:
             self._writes = rounds(PostgresDatabase(params, claim=claim), "room writes")
             self._reads = rounds(PostgresDatabase(params), "room reads")
             holding = [rounds(PostgresDatabase(params), f"room holds {n}") for n in range(HOLDS)]
             self._threads = [self._writes, self._reads, *holding]
-            self._holds = Holds(holding)
+        self._holds = Holds(holding, self.load, self.commit)
 
     async def start(self) -> None:
         """Connect, and see that the tables are there."""

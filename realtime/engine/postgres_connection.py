@@ -113,6 +113,11 @@ class PostgresConnection:
             self.close()
             raise StorageUnavailable(str(problem)) from problem
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection; it may be lost by now."""
+        return self._connection is not None
+
     def interrupt(self) -> None:
         """Cut the connection, from any thread: whoever waits for it finds it lost."""
         if self._connection:

@@ -81,5 +81,6 @@ class PostgresDatabase:
         try:
             kept = commit is not None and self.keep([commit])[0]
         finally:
-            self._connection.tell("COMMIT" if kept else "ROLLBACK")
+            if self._connection.connected:  # else there is nothing to end, and nothing held
+                self._connection.tell("COMMIT" if kept else "ROLLBACK")
         return kept
