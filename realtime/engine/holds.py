@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias, cast
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine.asks import Answer, Ask, EndHold, Hold
 from realtime.engine.rounds import Rounds
-from realtime.engine.settling import Answer, Ask, EndHold, Hold
 from realtime.engine.store import Held
 
 Load: TypeAlias = Callable[[RoomKey], Awaitable[Snapshot | None]]

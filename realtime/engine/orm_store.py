@@ -14,24 +14,23 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
-from realtime.engine.holds import Holds
-from realtime.engine.postgres_connection import Claim
-from realtime.engine.postgres_database import PostgresDatabase
-from realtime.engine.rounds import COMMITS_WAITING, Rounds
-from realtime.engine.settling import (
+from realtime.engine.asks import (
     Answer,
     Ask,
     Beat,
     Confirm,
-    Database,
     DueRooms,
     Load,
     Migrations,
-    NotMigrated,
     Prune,
-    Settling,
     Versions,
 )
+from realtime.engine.database import Database, NotMigrated
+from realtime.engine.holds import Holds
+from realtime.engine.postgres_connection import Claim
+from realtime.engine.postgres_database import PostgresDatabase
+from realtime.engine.rounds import COMMITS_WAITING, Rounds
+from realtime.engine.settling import Settling
 from realtime.engine.sqlite_database import SqliteDatabase
 from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, StorageUnavailable
 

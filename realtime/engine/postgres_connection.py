@@ -18,7 +18,7 @@ import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from realtime.engine.settling import NotMigrated
+from realtime.engine.database import NotMigrated
 from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
 
 _NETWORK = {

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine.database import Migration
 from realtime.engine.postgres_arrays import bools, float8, int8, texts
 from realtime.engine.postgres_connection import Claim, PostgresConnection
 from realtime.engine.postgres_sql import (
@@ -20,7 +21,6 @@ from realtime.engine.postgres_sql import (
     PRUNE,
 )
 from realtime.engine.postgres_values import keep_values, match_values
-from realtime.engine.settling import Migration
 
 
 class PostgresDatabase:

@@ -2,129 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from collections.abc import Iterator, Sequence
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine.asks import Answer, Ask, Confirm, EndHold, Load, Lookup, Single
+from realtime.engine.database import Database
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
-
-Migration: TypeAlias = tuple[str, str]  # app, name
-
-
-class Load(NamedTuple):
-    """Asks for a room as committed: a Snapshot or None."""
-
-    key: RoomKey
-
-
-class Confirm(NamedTuple):
-    """Asks whether a room's version, 0 when there is no room, is still `version`."""
-
-    key: RoomKey
-    version: int
-
-
-class Migrations(NamedTuple):
-    """Asks which migrations were applied: a set."""
-
-
-class DueRooms(NamedTuple):
-    """Asks which rooms' alarms have come: a list, the longest overdue first."""
-
-    parties: tuple[str, ...]
-    now: float
-    limit: int
-
-
-class Prune(NamedTuple):
-    """Deletes rooms that expired, up to so many and so much: whether there may be more."""
-
-    now: float
-    rooms: int
-    entries: int
-
-
-class Versions(NamedTuple):
-    """Asks for the versions of rooms: a dict of those that exist."""
-
-    keys: tuple[RoomKey, ...]
-
-
-class Beat(NamedTuple):
-    """Says that a process lives for so long, or (0) ends: which others live."""
-
-    process: str
-    lives_s: float
-
-
-class Hold(NamedTuple):
-    """Opens a transaction that locks a room: a Snapshot or None. The next item is an EndHold."""
-
-    key: RoomKey
-
-
-class EndHold(NamedTuple):
-    """Ends the transaction that Hold opened, with a commit to keep or without: was one kept?"""
-
-    commit: Commit | None
-
-
-Lookup: TypeAlias = Load | Confirm
-Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Hold | EndHold
-Ask: TypeAlias = Lookup | Commit | Single
-Answer: TypeAlias = (
-    Snapshot | bool | set[Migration] | list[RoomKey] | dict[RoomKey, int] | frozenset[str] | None
-)
-
-
-class NotMigrated(StorageUnavailable):
-    """The tables are missing, or of another age than this program."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the database's tables are not those of this program: run manage.py migrate"
-        )
-
-
-class Database(Protocol):
-    """One connection, opened when needed and again after it broke. Used by one thread."""
-
-    def keep(self, commits: Sequence[Commit], *, patient: bool = True) -> list[bool]:
-        """Keep them in one transaction; False for each that lost. No room may occur twice.
-
-        Not `patient`: this round has waited for a lock in vain, and must not wait like that again.
-        Raises Rejected, Busy (then nothing was kept) or StorageUnavailable (perhaps all was), or
-        whatever befell it before it asked: a value can't be written.
-        """
-
-    def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
-        """Those rooms that exist; with their state where the key is mapped to True."""
-
-    def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
-        """Rooms of these parties whose alarm has come, the longest overdue first."""
-
-    def prune(self, now: float, rooms: int, entries: int) -> bool:
-        """Delete rooms that expired, in one transaction, the oldest first: so many at most, with so
-        many entries of their journals. A room goes with its last entry. Whether there may be more.
-        """
-
-    def migrations(self) -> set[Migration]:
-        """The migrations that were applied."""
-
-    def beat(self, process: str, lives_s: float) -> frozenset[str]:
-        """Note that a process lives for so long from now on. The other processes that live."""
-
-    def hold(self, key: RoomKey) -> Snapshot | None:
-        """Begin a transaction in which nobody else can change the room, and read it."""
-
-    def end_hold(self, commit: Commit | None) -> bool:
-        """End that transaction: keep the commit, if there is one. Raises as `keep` does."""
-
-    def interrupt(self) -> None:
-        """Break off what hangs. The one method that another thread may call."""
-
-    def close(self) -> None:
-        """Close the connection."""
 
 
 class Settling:
@@ -161,29 +44,11 @@ class Settling:
             return [problem] * len(lookups)
         return [_answer(lookup, rooms.get(lookup.key)) for lookup in lookups]
 
-    def _versions(self, keys: tuple[RoomKey, ...]) -> dict[RoomKey, int]:
-        rooms = self._database.find(dict.fromkeys(keys, False)) if keys else {}
-        return {key: room.version for key, room in rooms.items()}
-
-    def _alone(self, item: Single) -> Answer | Exception:  # noqa: C901  it is a table
+    def _alone(self, item: Single) -> Answer | Exception:
         try:
-            match item:
-                case DueRooms():
-                    return self._database.due(*item)
-                case Prune():
-                    return self._database.prune(*item)
-                case Migrations():
-                    return self._database.migrations()
-                case Versions(keys):
-                    return self._versions(keys)
-                case Beat():
-                    return self._database.beat(*item)
-                case Hold():
-                    return self._database.hold(item.key)
-                case EndHold(commit):
-                    return self._said(lambda: self._database.end_hold(commit))
+            return item.of(self._database)
         except Exception as problem:  # noqa: BLE001  (its caller is told)
-            return problem
+            return _said(problem) if isinstance(item, EndHold) else problem
 
     def _keep(self, commits: list[Commit]) -> Sequence[bool | Exception]:
         """All in one transaction. If that is rolled back, each alone: only the guilty one fails."""
@@ -210,15 +75,16 @@ class Settling:
             yield answer
 
     def _one(self, commit: Commit, *, patient: bool) -> bool | Exception:
-        return self._said(lambda: self._database.keep([commit], patient=patient)[0])
-
-    def _said(self, keep: Callable[[], bool]) -> bool | Exception:
         try:
-            return keep()
-        except (Rejected, Busy, StorageUnavailable) as problem:
-            return problem
+            return self._database.keep([commit], patient=patient)[0]
         except Exception as problem:  # noqa: BLE001  (its caller is told)
-            return _rejection(problem)
+            return _said(problem)
+
+
+def _said(problem: Exception) -> Exception:
+    """What befell a commit, in the store's words."""
+    known = isinstance(problem, (Rejected, Busy, StorageUnavailable))
+    return problem if known else _rejection(problem)
 
 
 def _rejection(problem: Exception) -> Rejected:

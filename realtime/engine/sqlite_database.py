@@ -14,7 +14,7 @@ import msgspec
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine import sqlite_sql as sql
 from realtime.engine import sqlite_values as values
-from realtime.engine.settling import Migration, NotMigrated
+from realtime.engine.database import Migration, NotMigrated
 from realtime.engine.sqlite_claim import SqliteClaim
 from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
 

@@ -3,7 +3,8 @@
 import pytest
 
 from realtime.core.rows import Snapshot
-from realtime.engine.settling import Confirm, DueRooms, Load, Prune, Settling
+from realtime.engine.asks import Confirm, DueRooms, Load, Prune
+from realtime.engine.settling import Settling
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
 from tests.support.stores import batch, room
 

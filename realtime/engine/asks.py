@@ -1,0 +1,96 @@
+"""What a thread of storage can be asked, an item each. Those that wait together are a round."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.engine.database import Database, Migration
+
+
+class Load(NamedTuple):
+    """Asks for a room as committed: a Snapshot or None."""
+
+    key: RoomKey
+
+
+class Confirm(NamedTuple):
+    """Asks whether a room's version, 0 when there is no room, is still `version`."""
+
+    key: RoomKey
+    version: int
+
+
+class Migrations(NamedTuple):
+    """Asks which migrations were applied: a set."""
+
+    def of(self, database: Database) -> set[Migration]:
+        return database.migrations()
+
+
+class DueRooms(NamedTuple):
+    """Asks which rooms' alarms have come: a list, the longest overdue first."""
+
+    parties: tuple[str, ...]
+    now: float
+    limit: int
+
+    def of(self, database: Database) -> list[RoomKey]:
+        return database.due(*self)
+
+
+class Prune(NamedTuple):
+    """Deletes rooms that expired, up to so many and so much: whether there may be more."""
+
+    now: float
+    rooms: int
+    entries: int
+
+    def of(self, database: Database) -> bool:
+        return database.prune(*self)
+
+
+class Versions(NamedTuple):
+    """Asks for the versions of rooms: a dict of those that exist."""
+
+    keys: tuple[RoomKey, ...]
+
+    def of(self, database: Database) -> dict[RoomKey, int]:
+        rooms = database.find(dict.fromkeys(self.keys, False)) if self.keys else {}
+        return {key: room.version for key, room in rooms.items()}
+
+
+class Beat(NamedTuple):
+    """Says that a process lives for so long, or (0) ends: which others live."""
+
+    process: str
+    lives_s: float
+
+    def of(self, database: Database) -> frozenset[str]:
+        return database.beat(*self)
+
+
+class Hold(NamedTuple):
+    """Opens a transaction that locks a room: a Snapshot or None. The next item is an EndHold."""
+
+    key: RoomKey
+
+    def of(self, database: Database) -> Snapshot | None:
+        return database.hold(self.key)
+
+
+class EndHold(NamedTuple):
+    """Ends the transaction that Hold opened, with a commit to keep or without: was one kept?"""
+
+    commit: Commit | None
+
+    def of(self, database: Database) -> bool:
+        return database.end_hold(self.commit)
+
+
+Lookup: TypeAlias = Load | Confirm
+Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Hold | EndHold
+Ask: TypeAlias = Lookup | Commit | Single
+Answer: TypeAlias = (
+    Snapshot | bool | set[Migration] | list[RoomKey] | dict[RoomKey, int] | frozenset[str] | None
+)
