@@ -54,6 +54,8 @@ class Outbox:
 
     def show(self, view: bytes, *, replaces: bool) -> None:
         """Queue a snapshot; if it `replaces`, an older one that still waits is not sent."""
+        if self.closed:
+            return  # what waited may be dropped by now, and the older one with it
         shown = View(view, replaces)
         if replaces:
             if self._view:

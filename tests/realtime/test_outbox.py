@@ -45,6 +45,23 @@ def test_frames_leave_in_order_and_a_close_is_the_last():
     asyncio.run(story())
 
 
+def test_a_view_that_comes_after_the_verdict_is_dropped_like_those_before():
+    async def story():
+        peer = Peer()
+        outbox = peer.outbox(limit_bytes=100)
+        outbox.send(b"a")
+        await settled()
+        outbox.show(b"view", replaces=True)
+        outbox.send(b"x" * 101)
+        await settled()
+        outbox.show(b"newer", replaces=True)
+        peer.reads.set()
+        await settled()
+        assert peer.got == ["a", 4011]
+
+    asyncio.run(story())
+
+
 def test_a_slow_reader_is_closed_and_what_waited_is_dropped():
     async def story():
         peer = Peer()
