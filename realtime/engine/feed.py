@@ -80,6 +80,10 @@ class Feed:
                 return False
         return self._told >= version
 
+    def beyond(self, version: int) -> bool:
+        """Whether those here were told more than this version says."""
+        return self._told is not None and self._told > version
+
     def close(self) -> None:
         """Nothing is shown any more."""
         self._told = None

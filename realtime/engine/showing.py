@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from realtime.core.commands import Refresh
-from realtime.core.effects import Effect, RefreshSoon, ToEach
+from realtime.core.effects import Effect, Enter, RefreshSoon, ToEach
 from realtime.core.rows import RoomKey
 from realtime.engine import announcements
 from realtime.engine.announcements import Announcement, News, Relayed, announcement_of
@@ -37,6 +37,7 @@ class Showing:
         self._refresher = Refresher(engine.limits.refresh_interval_s, on_refresh)
         self._reserve = Refresher(PEER_REFRESHES_S, self.fall_behind)
         self._feed: Feed | None = None  # None: nobody here was ever shown the room
+        self._missed = False  # something, for good: only a view makes up for it
         self._uuid: UUID | None = None
         self.elsewhere: frozenset[str] = frozenset()  # ids of the peers who have sockets of it
 
@@ -48,7 +49,7 @@ class Showing:
     @property
     def behind(self) -> bool:
         """Whether those here are owed a fresh view at once."""
-        return self._feed is not None and self._feed.behind
+        return self._feed is not None and (self._feed.behind or self._missed)
 
     def follow(self) -> None:
         """Listen to what peers decide, before anybody here is shown the room: from the turn on that
@@ -78,14 +79,16 @@ class Showing:
 
     async def catch_up(self, settled: Settled) -> bool:
         """Whether those here know what a batch was run on, or learn it from a fresh view in it. If
-        not yet, wait a moment for what peers announce."""
+        not yet, wait a moment for what peers announce. A view is not fresh when those here were
+        told more while storage confirmed what it was made of."""
         feed = self._feed
         if feed is None or not self._engine.hub.present(self._key):
             return True
-        patient = self._engine.bus.up and not feed.behind
-        if await feed.reached(settled.base, patient=patient):
-            return True
-        return any(isinstance(one.post.command, Refresh) for one in settled.answered)
+        patient = self._engine.bus.up and not self.behind
+        known = await feed.reached(settled.base, patient=patient)
+        if feed.beyond(settled.version):
+            return not _shows(settled)
+        return known or _refreshes(settled)
 
     def deliver(self, effects: Sequence[Effect], origin: Connection | None) -> None:
         """Send what a turn of ours asks to send to those here; `origin` is who asked."""
@@ -106,6 +109,7 @@ class Showing:
                 self._feed.only(settled.uuid)
             self._feed.shown(settled.version)
         self._uuid = settled.uuid
+        self._missed = self._missed and not _refreshes(settled)
 
     def owe(self) -> None:
         """Owe everybody a fresh view, soon."""
@@ -114,7 +118,7 @@ class Showing:
     def fall_behind(self) -> None:
         """Owe those here a fresh view, at once."""
         if self._feed:
-            self._feed.behind = True
+            self._missed = True
             self._on_gap()
 
     def owe_nothing(self) -> None:
@@ -146,3 +150,13 @@ class Showing:
                 self._reserve.cancel()
             elif isinstance(effect, RefreshSoon):
                 refresher.owe()
+
+
+def _refreshes(settled: Settled) -> bool:
+    return any(isinstance(one.post.command, Refresh) for one in settled.answered)
+
+
+def _shows(settled: Settled) -> bool:
+    """Whether somebody is shown the room by it."""
+    effects = (effect for one in settled.answered for effect in one.turn.effects)
+    return any(isinstance(effect, Enter | ToEach) for effect in effects)

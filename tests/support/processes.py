@@ -95,6 +95,11 @@ class CommonStore(SharedStore):
         self._pause = pause
         self._holds: defaultdict[RoomKey, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    async def confirm(self, key: RoomKey, version: int) -> bool:
+        confirmed = await super().confirm(key, version)
+        await asyncio.sleep(self._pause())  # others may be first meanwhile
+        return confirmed
+
     async def commit(self, commit: Commit) -> bool:
         await asyncio.sleep(self._pause())
         kept = not self._holds[commit.key].locked() and await super().commit(commit)

@@ -164,6 +164,46 @@ async def test_a_turn_here_does_not_wait_for_lost_news_for_long(exchange, socket
     assert bob.in_order
 
 
+async def test_a_look_does_not_stand_in_for_the_view_that_a_gap_is_owed(exchange, pair, sockets):
+    alice, bob = sockets
+    exchange.drop_all()
+    alice.says("ADD")
+    await quiet(SOON_S)
+    exchange.drop_none()
+    views = bob.views
+    bob.says("ADD")
+    await quiet(SOON_S)
+    looking = asyncio.ensure_future(pair[1].rooms.look(ROOM))
+    await quiet(GAP_S)
+    assert looking.done()
+    assert (bob.value, bob.views) == (2, views + 1)
+
+
+async def test_a_view_that_news_overtook_is_followed_by_a_fresh_one(store, sockets):
+    alice, bob = sockets
+    bob.says("ADD_UNSEEN")
+    await quiet(SOON_S)
+    store._pause = lambda: 0.3
+    await quiet(0.3)  # storage confirms what bob is to be shown
+    store._pause = lambda: 0.0
+    alice.says("ADD")
+    await quiet()
+    assert bob.value == alice.value == 2
+
+
+async def test_a_second_socket_misses_nothing_that_was_shown_as_it_entered(store, pair, sockets):
+    alice, _ = sockets
+    second = Socket(pair[1], "bob")
+    store._pause = lambda: 0.1
+    entering = asyncio.ensure_future(second.join())
+    await quiet(SOON_S)
+    store._pause = lambda: 0.0
+    alice.says("ADD")
+    await quiet()
+    await entering
+    assert second.value == 1
+
+
 async def test_a_gap_here_holds_up_nobody_elsewhere(exchange, sockets):
     alice, bob = sockets
     exchange.drop_all()
