@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime.core.commands import Presence
+from realtime.core.commands import Connect, Presence
 from realtime.engine.posts import Post
 
 
@@ -30,3 +30,5 @@ class Departures:
             if isinstance(post.command, Presence):
                 self._left -= {*(post.command.left if noted else ())}
                 self.untold |= not noted
+            elif isinstance(post.command, Connect) and not noted:
+                self.untold = True  # storage may have it, and whoever was to enter is not here

@@ -24,7 +24,7 @@ from realtime.engine import announcements
 from realtime.engine.announcements import Announcement, News
 from realtime.engine.bus import OnNews
 from realtime.engine.hub import Connection
-from realtime.engine.store import Held
+from realtime.engine.store import Held, StorageUnavailable
 from realtime.engine.watch import Watch
 from realtime.testing import START
 from tests.support.engine import NOTHING, Bench, RecordingWire, register
@@ -94,6 +94,7 @@ class CommonStore(SharedStore):
         self.living: set[str] = set()
         self._pause = pause
         self._holds: defaultdict[RoomKey, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.loses_answer = False  # of the next commit: it is kept, and nobody learns it
 
     async def confirm(self, key: RoomKey, version: int) -> bool:
         confirmed = await super().confirm(key, version)
@@ -104,6 +105,9 @@ class CommonStore(SharedStore):
         await asyncio.sleep(self._pause())
         kept = not self._holds[commit.key].locked() and await super().commit(commit)
         await asyncio.sleep(self._pause())
+        if self.loses_answer:
+            self.loses_answer = False
+            raise StorageUnavailable("connection lost")
         return kept
 
     @asynccontextmanager

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from contracts.errors import RoomError
 from contracts.sockets import Close
 from realtime.core.commands import EndRoom, Receive, Remove
 from realtime.engine import announcements
@@ -202,6 +203,19 @@ async def test_a_second_socket_misses_nothing_that_was_shown_as_it_entered(store
     await quiet()
     await entering
     assert second.value == 1
+
+
+async def test_who_entered_as_far_as_storage_knows_alone_is_not_present(store, pair, sockets):
+    here, there = pair
+    await here.admit("carol")
+    sockets[1].goes()
+    await quiet(25)
+    store.loses_answer = True
+    with pytest.raises(RoomError, match="STORAGE_UNAVAILABLE"):
+        await there.socket("carol")
+    assert connected(store)["there"] == ["p_carol"]
+    await quiet()
+    assert connected(store) == {"here": ["p_alice"]}
 
 
 async def test_a_gap_here_holds_up_nobody_elsewhere(exchange, sockets):
