@@ -119,7 +119,10 @@ class Actor:
     async def _work(self) -> None:
         try:
             while self._mailbox or self._woken:
-                await self._settle(self._next_batch())
+                try:
+                    await self._settle(self._next_batch())
+                except Exception as bug:  # noqa: BLE001  those who wait are not to wait for ever
+                    self._report(bug)
         finally:
             self._task = None
         self._plan_alarm()
@@ -152,7 +155,8 @@ class Actor:
             self._turn_away(batch)
             raise
         except Exception as problem:  # noqa: BLE001  whatever it is, it is this room's trouble alone
-            self._departures.settled(batch, noted=False)
+            unknown = not isinstance(problem, Busy | Unwritable)
+            self._departures.settled(batch, noted=False, unknown=unknown)
             for post, turn in self._failed(batch, problem):
                 self._release(post, turn)
         else:
@@ -161,9 +165,9 @@ class Actor:
 
     async def _announce(self, settled: Settled) -> None:
         """Tell everybody what is kept; those who are here, after what peers decided before it."""
-        self.showing.tell_peers(settled)
         up_to_date = False
         try:
+            self.showing.tell_peers(settled)
             up_to_date = await self.showing.catch_up(settled)
         finally:
             for post, turn in settled.answered:

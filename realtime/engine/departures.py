@@ -24,11 +24,12 @@ class Departures:
         self.untold = False
         return Post(Presence(tuple(sorted(self._left))))
 
-    def settled(self, batch: list[Post], *, noted: bool) -> None:
-        """A batch has ended; what it told of them is noted, or to be told again."""
+    def settled(self, batch: list[Post], *, noted: bool, unknown: bool = False) -> None:
+        """A batch has ended; what it told of them is noted, or to be told again. `unknown`: some of
+        it may have been kept, and nobody was let in by it."""
         for post in batch:
             if isinstance(post.command, Presence):
                 self._left -= {*(post.command.left if noted else ())}
                 self.untold |= not noted
-            elif isinstance(post.command, Connect) and not noted:
-                self.untold = True  # storage may have it, and whoever was to enter is not here
+            elif isinstance(post.command, Connect):
+                self.untold |= unknown

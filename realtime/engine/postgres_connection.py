@@ -147,13 +147,15 @@ class PostgresConnection:
     def _connect(self) -> psycopg.Connection:
         try:
             connection = psycopg.connect(**self._params)
-            if self._claim:
-                connection.execute(f"SELECT {self._claim.value}({_CLAIM})")
-        except psycopg.errors.LockNotAvailable:
-            connection.close()
-            raise StorageUnavailable(_IN_USE) from None
         except psycopg.Error as problem:
             raise StorageUnavailable(str(problem)) from problem
+        try:
+            if self._claim:
+                connection.execute(f"SELECT {self._claim.value}({_CLAIM})")
+        except psycopg.Error as problem:
+            connection.close()
+            taken = isinstance(problem, psycopg.errors.LockNotAvailable)
+            raise StorageUnavailable(_IN_USE if taken else str(problem)) from None
         # A descriptor of our own: libpq may close its while another thread interrupts.
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         self._poll = select.poll()
