@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from random import getrandbits
 from typing import NamedTuple
 from uuid import UUID
@@ -105,22 +104,37 @@ class Memory:
         """
         refusals: list[Exception] = []
         for race in range(RACES):
-            async with self._basis(batch, first=race == 0) as basis:
-                turns, base = basis.turns, basis.turns.version
-                answered = self._answer(turns, batch, refusals)
-                try:
-                    kept = await self._keep(basis)
-                except (StorageUnavailable, Busy):
-                    raise
-                except Exception as problem:
-                    if len(refusals) == 2 or len(answered) == len(batch):
-                        raise
-                    refusals.append(problem)
-                    kept = False
-            if kept:
-                self._turns = turns
-                return Settled(answered, turns.uuid, base, turns.version, turns.processes)
+            if self._contended and not (batch and is_look(batch[0])):
+                self._turns = None
+                async with self._engine.store.hold(self._key) as held:
+                    basis = Basis(self._read(held.snapshot), False, held.commit)
+                    settled = await self._try(basis, batch, refusals)
+            else:
+                basis = await self._recall(batch, first=race == 0)
+                settled = await self._try(basis, batch, refusals)
+            if settled:
+                self._turns = basis.turns
+                return settled
         raise Busy("other processes were first, again and again")
+
+    async def _try(
+        self, basis: Basis, batch: list[Post], refusals: list[Exception]
+    ) -> Settled | None:
+        """What became of a batch; None when it was not kept, and may be tried again."""
+        turns, base = basis.turns, basis.turns.version
+        answered = self._answer(turns, batch, refusals)
+        try:
+            kept = await self._keep(basis)
+        except (StorageUnavailable, Busy):
+            raise
+        except Exception as problem:
+            if len(refusals) == 2 or len(answered) == len(batch):
+                raise
+            refusals.append(problem)
+            return None
+        if not kept:
+            return None
+        return Settled(answered, turns.uuid, base, turns.version, turns.processes)
 
     def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
         here = self._engine.hub.present(self._key)
@@ -132,24 +146,24 @@ class Memory:
         answered = [Answered(Post(one.command), one.turn) for one in rung]
         return answered + [Answered(post, _run(turns, post)) for post in batch]
 
-    @asynccontextmanager
-    async def _basis(self, batch: list[Post], *, first: bool) -> AsyncIterator[Basis]:
-        """The room as memory has it, as storage has it or, where others write it too, held.
+    @property
+    def _contended(self) -> bool:
+        """Whether a race for the room was lost just now: then it is held."""
+        return self._engine.clock() < self._contended_until
+
+    async def _recall(self, batch: list[Post], *, first: bool) -> Basis:
+        """The room as memory has it, or as storage has it.
 
         A batch that a host's register opens guesses that there is no room yet, which saves a read:
         the insert, or a confirmation, proves it.
         """
         store = self._engine.store
         turns, self._turns = self._turns, None  # forgotten, unless this batch ends well
-        if self._engine.clock() < self._contended_until and not (batch and is_look(batch[0])):
-            async with store.hold(self._key) as held:
-                yield Basis(self._read(held.snapshot), False, held.commit)
-        elif turns is not None:
-            yield Basis(turns, not store.alone, store.commit)
-        else:
-            founding = first and bool(batch) and _founds(batch[0])
-            snapshot = None if founding else await store.load(self._key)
-            yield Basis(self._read(snapshot), founding, store.commit)
+        if turns is not None:
+            return Basis(turns, not store.alone, store.commit)
+        founding = first and bool(batch) and _founds(batch[0])
+        snapshot = None if founding else await store.load(self._key)
+        return Basis(self._read(snapshot), founding, store.commit)
 
     def _read(self, snapshot: Snapshot | None) -> Turns:
         return Turns(
