@@ -13,8 +13,8 @@ from tests.support import faulty_realtime as faults
 from tests.support.faulty_realtime import FaultyRealtime, admission, answer
 
 ALICE = RegisterRequest("p_1", "pt_1", "alice", "player", is_host=True)
-TRY_S, TOTAL_S = 0.5, 1.05
-SLOW_S = 0.33  # once fits into a try; twice does not
+TRY_S, TOTAL_S = 1.0, 2.1
+SLOW_S = 0.66  # once fits into a try; twice does not
 WELL = answer("200 OK", admission())
 
 
