@@ -181,9 +181,7 @@ class Actor:
         if not isinstance(problem, Busy | StorageUnavailable | TimeoutError):
             return _all(batch, self._report(problem))
         self._complain(str(problem) or "no answer in time")
-        if not isinstance(
-            problem, Unwritable
-        ):  # which is said at once, and keeps nobody from looking
+        if not isinstance(problem, Unwritable):  # that is said at once, and who looks may look
             batch += self._mailbox  # those who wait behind would only wait as long again
             self._mailbox.clear()
         busy = isinstance(problem, Busy)

@@ -12,11 +12,10 @@ from realtime.engine.asks import Answer, Ask, EndHold, Hold
 from realtime.engine.rounds import Rounds
 from realtime.engine.store import Held
 
+WAIT_S = 0.1  # for a connection; those that are not back by then wait for rows that others lock
+
 Load: TypeAlias = Callable[[RoomKey], Awaitable[Snapshot | None]]
 Commits: TypeAlias = Callable[[Commit], Awaitable[bool]]
-
-
-WAIT_S = 0.1  # for a connection; those that are not back by then wait for rows that others lock
 
 
 class Holds:

@@ -31,7 +31,7 @@ class Busy(Exception):
 
 
 class Held(NamedTuple):
-    """A room that no other process can change for the moment."""
+    """A room that, as a rule, no other process can change for the moment."""
 
     snapshot: Snapshot | None  # as committed; None: there is no such room, so nothing is held
     commit: Callable[[Commit], Awaitable[bool]]  # as Store.commit, and the end of the hold
@@ -71,7 +71,8 @@ class Store(Protocol):
         """The room as committed, kept from others until the block ends or its commit is kept.
 
         For those who lost a race: whoever holds a room wins the next one, and others who want to
-        hold it wait in turn. Raises Busy when that takes too long.
+        hold it wait, nearly in turn. Raises Busy when that takes too long. Where too many rooms are
+        held, one more is only read, and may lose again.
         """
 
     async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, int]:
