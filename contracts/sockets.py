@@ -19,6 +19,7 @@ class Close(IntEnum):
 
     NORMAL = 1000
     GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
     UNSUPPORTED_DATA = 1003
     BAD_UTF8 = 1007
     FLOOD = 1008

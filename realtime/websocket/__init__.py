@@ -1,0 +1,1 @@
+"""WebSocket as a server of ours speaks it: frames in, frames out, on uvicorn."""
