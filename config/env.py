@@ -111,6 +111,7 @@ class Environment:
     batch_size: int = variable("BATCH_SIZE", kinds.COUNT, 64)
     commits_waiting: int = variable("COMMITS_WAITING", kinds.COUNT, 10_000)
     socket_queue_bytes: int = variable("SOCKET_QUEUE_BYTES", kinds.COUNT, 262_144)
+    socket_patience_s: float = variable("SOCKET_PATIENCE_S", kinds.SECONDS, 5)
     socket_frames_per_s: int = variable("SOCKET_FRAMES_PER_S", kinds.COUNT, 20)
     socket_frames_burst: int = variable("SOCKET_FRAMES_BURST", kinds.COUNT, 40)
     socket_frames_any_per_s: int = variable("SOCKET_FRAMES_ANY_PER_S", kinds.COUNT, 500)

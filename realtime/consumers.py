@@ -22,10 +22,12 @@ from realtime.core import commands
 from realtime.core.messages import Message, read_payload
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
+from realtime.direct import DirectWire
 from realtime.engine.hub import Connection
 from realtime.flood import FloodGuard, FrameLimits
 from realtime.outbox import Outbox
 from realtime.runtime import Runtime, runtime
+from realtime.websocket.protocol import EXTENSION, WebSocketProtocol
 
 # How a refused JOIN_ROOM ends: told first, then closed, so that a client can stop or come back.
 JOIN_REFUSALS = {
@@ -46,20 +48,24 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
     """
 
     timer: asyncio.TimerHandle | None = None  # closes a socket that shows no token
+    join: Envelope | None = None  # a JOIN_ROOM that was heard, and whose event is still to come
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve the socket until it is gone, however that comes."""
         self.scope, self.base_send = scope, send
         self.runtime: Runtime = await runtime()
-        self._prepare()
+        socket: WebSocketProtocol | None = scope.get("extensions", {}).get(EXTENSION)
+        self._prepare(socket)
         try:
             while (event := await receive())["type"] != "websocket.disconnect":
                 await self.dispatch(event)
+                if socket and self.connection.player_id:
+                    socket.listen(self.hear)
             self._forget(by_client=said_goodbye(event))
         finally:
             self._forget()
-            self.outbox.abandon()
-            self.runtime.sockets.discard(self.outbox)
+            self.wire.abandon()
+            self.runtime.sockets.discard(self.wire)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the method that is named after the event."""
@@ -74,53 +80,85 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
             return
         self.party: Party = parties[key.party]
         self.timer = asyncio.get_running_loop().call_later(
-            self.runtime.settings.join_timeout_s, self.outbox.close, Close.NO_AUTHENTICATION
+            self.runtime.settings.join_timeout_s, self.wire.close, Close.NO_AUTHENTICATION
         )
 
     async def websocket_receive(self, event: dict[str, Any]) -> None:
         """Read one frame. Whatever it holds, the worst it gets is an ERROR or a close."""
-        text, now = event.get("text"), monotonic()
-        if self.outbox.closed:
-            return  # it was sent before our close arrived
-        if not self.guard.hears(now):
-            self.outbox.close(Close.FLOOD)
-        elif text is None:
-            self.outbox.close(Close.UNSUPPORTED_DATA)
-        elif len(frame := text.encode(errors="replace")) > FRAME_MAX_BYTES:
-            self.outbox.close(Close.TOO_LARGE)  # for servers without a bound of their own
-        else:
-            await self._read(frame, now)
+        join, self.join = self.join, None
+        if join is None:
+            text = event.get("text")
+            join = self._take(None if text is None else text.encode(errors="replace"))
+        if join:
+            await self._join(join)
 
-    def _prepare(self) -> None:
+    def hear(self, text: bytes) -> bool:
+        """Read one frame of a member at once, unless it is a JOIN_ROOM: that one waits."""
+        self.join = self._take(text)
+        return self.join is None
+
+    def _prepare(self, socket: WebSocketProtocol | None) -> None:
         route = self.scope["url_route"]["kwargs"]
         key = RoomKey(route.get("party", ""), canonical_room_id(route.get("room_id", "")))
         settings = self.runtime.settings
         self.address: str = self.scope.get("address", "")
-        self.outbox = Outbox(self.base_send, settings.socket_queue_bytes, on_close=self._forget)
-        self.connection = Connection(key, self.outbox)
+        self.wire = self._wire(socket)
+        self.connection = Connection(key, self.wire)
         self.guard = FloodGuard(frame_limits(settings))
         self.runtime.strangers.add(self)
-        self.runtime.sockets.add(self.outbox)
+        self.runtime.sockets.add(self.wire)
 
-    async def _read(self, frame: bytes, now: float) -> None:
+    def _wire(self, socket: WebSocketProtocol | None) -> DirectWire | Outbox:
+        """The short way out, where the server offers it."""
+        settings = self.runtime.settings
+        if socket is None:
+            return Outbox(self.base_send, settings.socket_queue_bytes, on_close=self._forget)
+        limit_bytes, patience_s = settings.socket_queue_bytes, settings.socket_patience_s
+        wire = DirectWire(socket, limit_bytes, patience_s, on_close=self._forget)
+        socket.attach(wire)
+        return wire
+
+    def _take(self, frame: bytes | None) -> Envelope | None:
+        """Obey a frame. A JOIN_ROOM is returned instead: it takes a while."""
+        now = monotonic()
         request_id: str | UnsetType = UNSET
+        if not self._may_be_read(frame, now) or frame is None:
+            return None
         try:
             envelope = self._envelope(frame, now)
             request_id = envelope.request_id
             message = self._message(envelope.type)
             if message and message.volatile:
                 self._relay(message, envelope.payload, now)
-            else:
-                self.guard.admit(now)
-                await self._obey(envelope)
-        except RoomError as error:
-            self._send_error(error, request_id)
-            if error.code == Code.BAD_REQUEST:
-                self.guard.blame(now)
-            if self.guard.flooded:
-                self.outbox.close(Close.FLOOD)
-        except Exception as bug:  # noqa: BLE001  a party's volatile handler may raise anything
-            self._send_error(report(bug, self.connection.key.party), request_id)
+                return None
+            self.guard.admit(now)
+            if envelope.type == JOIN_ROOM:
+                return envelope
+            self._obey(envelope)
+        except Exception as problem:  # noqa: BLE001  a party's volatile handler may raise anything
+            self._refuse(problem, request_id, now)
+        return None
+
+    def _may_be_read(self, frame: bytes | None, now: float) -> bool:
+        """Whether a frame may be read; if not, the socket is closed, or was before."""
+        if self.wire.closed:
+            return False  # it was sent before our close arrived
+        if not self.guard.hears(now):
+            self.wire.close(Close.FLOOD)
+        elif frame is None:
+            self.wire.close(Close.UNSUPPORTED_DATA)
+        elif len(frame) > FRAME_MAX_BYTES:
+            self.wire.close(Close.TOO_LARGE)  # for servers without a bound of their own
+        return not self.wire.closed
+
+    def _refuse(self, problem: Exception, request_id: str | UnsetType, now: float) -> None:
+        if not isinstance(problem, RoomError):
+            problem = report(problem, self.connection.key.party)
+        self._send_error(problem, request_id)
+        if problem.code == Code.BAD_REQUEST:
+            self.guard.blame(now)
+        if self.guard.flooded:
+            self.wire.close(Close.FLOOD)
 
     def _envelope(self, frame: bytes, now: float) -> Envelope:
         try:
@@ -137,17 +175,21 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
         if self.guard.relays(self.party.volatile_per_s, now):
             message.handle(payload, self.party, self.runtime.rooms.relay(self.connection))
 
-    async def _obey(self, envelope: Envelope) -> None:
-        if envelope.type == JOIN_ROOM:
-            await self._join(envelope)
-        elif not self.connection.player_id:
+    def _obey(self, envelope: Envelope) -> None:
+        if not self.connection.player_id:
             raise RoomError(Code.UNAUTHORIZED, "Send JOIN_ROOM first")
-        else:
-            payload = self.party.message_of(envelope.type).canonical(envelope.payload)
-            command = commands.Receive(self.connection.player_id, envelope.type, payload)
-            self.runtime.rooms.tell(self.connection, command, envelope.request_id)
+        payload = self.party.message_of(envelope.type).canonical(envelope.payload)
+        command = commands.Receive(self.connection.player_id, envelope.type, payload)
+        self.runtime.rooms.tell(self.connection, command, envelope.request_id)
 
     async def _join(self, envelope: Envelope) -> None:
+        """Enter the room; the frames that come meanwhile wait."""
+        try:
+            await self._enter(envelope)
+        except Exception as problem:  # noqa: BLE001  whatever it is, the client is told
+            self._refuse(problem, envelope.request_id, monotonic())
+
+    async def _enter(self, envelope: Envelope) -> None:
         token = read_payload(JOIN_ROOM, JoinRoomMessage, envelope.payload).player_token
         try:
             rooms = self.runtime.rooms
@@ -160,10 +202,11 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
     def _refuse_join(self, error: RoomError, request_id: str | UnsetType) -> None:
         self._send_error(error, request_id)
         if error.code in JOIN_REFUSALS:
-            self.outbox.close(JOIN_REFUSALS[error.code])
+            self.wire.close(JOIN_REFUSALS[error.code])
 
     def _send_error(self, error: RoomError, request_id: str | UnsetType) -> None:
-        self.outbox.send(jsonio.encode(ErrorFrame(request_id=request_id, payload=error.info)))
+        frame = jsonio.encode(ErrorFrame(request_id=request_id, payload=error.info))
+        self.runtime.hub.send(self.connection, frame)
 
     def _known(self) -> None:
         """It is no stranger any more: it has entered a room, or is gone."""

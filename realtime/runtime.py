@@ -17,7 +17,7 @@ from config.env import Environment
 from contracts.complaints import Complaints
 from realtime.auth import Origins, ServiceKeys
 from realtime.core.surroundings import Graces, Surroundings
-from realtime.drain import SOCKETS_S, STORAGE_S, send_away
+from realtime.drain import SOCKETS_S, STORAGE_S, Socket, send_away
 from realtime.engine.bus import Bus, NoBus
 from realtime.engine.channels_bus import ChannelsBus
 from realtime.engine.clock import Clock
@@ -31,7 +31,6 @@ from realtime.engine.store import Busy, StorageUnavailable, Store
 from realtime.engine.watch import Watch
 from realtime.listing import Listing
 from realtime.loading import load_parties
-from realtime.outbox import Outbox
 
 PARTIES = ("realtime.parties.leet99.Leet99", "realtime.parties.chat.ChatParty")
 
@@ -62,7 +61,7 @@ class Runtime:
         self.origins = Origins(settings.allowed_origins)
         self.strangers: set[Stranger] = set()
         self.peers = Peers(self.process, store, lives_s=settings.process_lives_s)
-        self.sockets: set[Outbox] = set()  # of all that are open, strangers too
+        self.sockets: set[Socket] = set()  # of all that are open, strangers too
         engine = Engine(
             store=store,
             hub=self.hub,
@@ -107,6 +106,7 @@ class Runtime:
         with suppress(TimeoutError):  # what is left was not acknowledged
             async with asyncio.timeout(limit_s):
                 await asyncio.gather(self.rooms.close(), self.clock.close())
+        self.hub.flush()
         await send_away(self.sockets, self.settings.drain_sockets_per_s, until)
         with suppress(TimeoutError):  # it hangs, and has nothing left to keep
             async with asyncio.timeout(STORAGE_S):

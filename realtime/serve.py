@@ -12,7 +12,6 @@ from types import FrameType
 
 import uvicorn
 from django.conf import settings as django_settings
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from config.env import Environment
 from config.serving import server_config, tune_process
@@ -20,6 +19,7 @@ from contracts.limits import FRAME_MAX_BYTES
 from realtime.engine.store import StorageUnavailable
 from realtime.loading import UnusableParty
 from realtime.runtime import runtime
+from realtime.websocket.protocol import WebSocketProtocol
 
 PING_INTERVAL_S = PING_TIMEOUT_S = 20  # a half-open socket is closed within 45 s
 LOOK_EVERY_S = 0.05
@@ -60,9 +60,9 @@ class Server(uvicorn.Server):
     def _may_wait(self, until: float) -> bool:
         return time.monotonic() < until and not self.force_exit
 
-    def _websockets(self) -> list[WebSocketsSansIOProtocol]:
+    def _websockets(self) -> list[WebSocketProtocol]:
         connections = self.server_state.connections
-        return [one for one in connections if isinstance(one, WebSocketsSansIOProtocol)]
+        return [one for one in connections if isinstance(one, WebSocketProtocol)]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal asks for the end, a second one for no more patience. The alarm's default action
@@ -80,11 +80,10 @@ def main() -> int:
         "realtime.asgi:application",
         settings.realtime_host,
         settings.realtime_port,
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=FRAME_MAX_BYTES,
         ws_ping_interval=PING_INTERVAL_S,
         ws_ping_timeout=PING_TIMEOUT_S,
-        ws_per_message_deflate=False,
         timeout_graceful_shutdown=LAST_ANSWERS_S,
     )
     config.load()

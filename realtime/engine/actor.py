@@ -228,7 +228,7 @@ class Actor:
             post.answer.set_exception(error)
         elif post.connection and not post.answer:
             frame = jsonio.encode(ErrorFrame(request_id=post.request_id, payload=error.info))
-            post.connection.wire.send(frame)
+            self._engine.hub.send(post.connection, frame)
 
     def _refresh(self) -> None:
         """Everybody is owed a fresh view; or the absence of the last ones here, to be noted."""

@@ -1,7 +1,13 @@
-"""This process's sockets, by room and player. A frame is encoded once, whoever gets it."""
+"""This process's sockets, by room and player.
+
+A frame is encoded once, whoever gets it. The frames that a room sends to all in one tick of the
+event loop leave together at its end, with one write for each socket: a write costs more than all
+else about a frame.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -18,6 +24,7 @@ from realtime.core.effects import (
     ToPlayer,
 )
 from realtime.core.rows import RoomKey
+from realtime.engine.frames import Frames
 
 
 class Wire(Protocol):
@@ -28,6 +35,7 @@ class Wire(Protocol):
     """
 
     def send(self, frame: bytes) -> None: ...
+    def send_all(self, frames: Frames) -> None: ...
     def show(self, view: bytes, *, replaces: bool) -> None: ...
     def close(self, code: Close) -> None: ...
 
@@ -35,24 +43,46 @@ class Wire(Protocol):
 class Connection:
     """One open socket and, once it has entered a room, whose it is."""
 
-    __slots__ = ("closed", "key", "player_id", "username", "wire")
+    __slots__ = ("closed", "key", "player_id", "sent", "username", "wire")
 
     def __init__(self, key: RoomKey, wire: Wire) -> None:
         self.key = key
         self.wire = wire
         self.player_id = ""  # empty: not authenticated, so no frame of the room may reach it
         self.username = ""
+        self.sent = 0  # of the frames that its room sends to all in this tick
         self.closed = False
 
 
 class Audience:
-    """The connections of one room."""
+    """The connections of one room, and what all of them are to be sent in this tick."""
 
-    __slots__ = ("players", "present")
+    __slots__ = ("pending", "players", "present")
 
     def __init__(self) -> None:
         self.players: dict[str, list[Connection]] = {}
         self.present: frozenset[str] = frozenset()
+        self.pending: list[bytes] = []
+
+    def catch_up(self, connection: Connection) -> None:
+        """Send what is pending to one connection, before what is meant for it alone."""
+        if connection.sent < len(self.pending):
+            connection.wire.send_all(Frames(self.pending[connection.sent :]))
+            connection.sent = len(self.pending)
+
+    def flush(self) -> None:
+        """Send what is pending to all; joined once for those who were sent nothing of it."""
+        if not self.pending:
+            return
+        frames, self.pending = Frames(self.pending), []
+        for connections in self.players.values():
+            for connection in connections:
+                if not connection.sent:
+                    connection.wire.send_all(frames)
+                    continue
+                if connection.sent < len(frames.each):
+                    connection.wire.send_all(Frames(frames.each[connection.sent :]))
+                connection.sent = 0
 
 
 # Called when a player's last connection is gone: room, player, and whether its own end closed it.
@@ -70,6 +100,7 @@ class Hub:
     def __init__(self) -> None:
         self.on_absence: OnAbsence = _unheard
         self._rooms: dict[RoomKey, Audience] = {}
+        self._unsent: list[Audience] = []  # those with something pending
         self._deliveries: dict[type[Effect], _Delivery] = {
             ToAll: self._to_all,
             Reply: self._reply,
@@ -102,6 +133,7 @@ class Hub:
         former = self._leave(connection)
         connection.player_id, connection.username = player_id, username
         audience = self._rooms.setdefault(connection.key, Audience())
+        connection.sent = len(audience.pending)
         connections = audience.players.setdefault(player_id, [])
         connections.append(connection)
         audience.present |= {player_id}
@@ -139,13 +171,21 @@ class Hub:
                 self._close(connection, code)
 
     def broadcast(self, key: RoomKey, frame: bytes) -> None:
-        """Send one frame to every connection in a room."""
+        """Send one frame to every connection in a room, at the end of this tick."""
         audience = self._rooms.get(key)
         if audience is None:
             return
-        for connections in audience.players.values():
-            for connection in connections:
-                connection.wire.send(frame)
+        if not audience.pending:
+            if not self._unsent:
+                asyncio.get_running_loop().call_soon(self.flush)
+            self._unsent.append(audience)
+        audience.pending.append(frame)
+
+    def flush(self) -> None:
+        """Send what all rooms have pending."""
+        audiences, self._unsent = self._unsent, []
+        for audience in audiences:
+            audience.flush()
 
     def deliver(self, key: RoomKey, effects: Sequence[Effect], origin: Connection | None) -> None:
         """Send what one committed turn asks to send; `origin` is the connection that asked."""
@@ -157,17 +197,21 @@ class Hub:
 
     def _reply(self, key: RoomKey, effect: Reply, origin: Connection | None) -> None:
         if origin:
-            origin.wire.send(effect.frame)
+            self.send(origin, effect.frame)
 
     def _enter(self, key: RoomKey, effect: Enter, origin: Connection | None) -> None:
         if origin:
+            self._catch_up(origin)
             self.enter(origin, effect.player_id, effect.username)
             origin.wire.show(effect.frame, replaces=False)
 
     def _to_player(self, key: RoomKey, effect: ToPlayer, origin: Connection | None) -> None:
-        self._send(key, effect.player_id, effect.frame)
+        for connection in self._connections(key, effect.player_id):
+            self.send(connection, effect.frame)
 
     def _to_each(self, key: RoomKey, effect: ToEach, origin: Connection | None) -> None:
+        if audience := self._rooms.get(key):
+            audience.flush()
         for player_id in effect.own:
             if connections := self._connections(key, player_id):
                 frame = effect.frame(player_id)
@@ -185,10 +229,16 @@ class Hub:
         audience = self._rooms.get(key)
         return list(audience.players.get(player_id, ())) if audience else []
 
-    def _send(self, key: RoomKey, player_id: str, frame: bytes) -> None:
-        for connection in self._connections(key, player_id):
-            connection.wire.send(frame)
+    def send(self, connection: Connection, frame: bytes) -> None:
+        """Send a frame to one connection, after what its room has pending for it."""
+        self._catch_up(connection)
+        connection.wire.send(frame)
+
+    def _catch_up(self, connection: Connection) -> None:
+        if connection.player_id and (audience := self._rooms.get(connection.key)):
+            audience.catch_up(connection)
 
     def _close(self, connection: Connection, code: Close) -> None:
+        self._catch_up(connection)
         self.drop(connection)
         connection.wire.close(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from realtime.websocket.reader import CLOSE, TEXT
+from realtime.websocket.reader import BINARY, CLOSE, TEXT
 
 _FINAL = 0x80
 _FINAL_TEXT = _FINAL | TEXT
@@ -21,6 +21,11 @@ def text_frame(payload: bytes) -> bytes:
     if length < 65536:
         return _LENGTH_IN_2(_FINAL_TEXT, 126, length) + payload
     return _LENGTH_IN_8(_FINAL_TEXT, 127, length) + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """A message of bytes."""
+    return bytes([_FINAL | BINARY]) + text_frame(payload)[1:]  # nothing else tells them apart
 
 
 def control_frame(opcode: int, payload: bytes = b"") -> bytes:

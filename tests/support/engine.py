@@ -19,6 +19,7 @@ from realtime.core.rows import RoomKey
 from realtime.core.surroundings import Surroundings
 from realtime.engine.bus import Bus, NoBus
 from realtime.engine.clock import Clock
+from realtime.engine.frames import Frames
 from realtime.engine.hub import Connection, Hub
 from realtime.engine.memory import Engine, Limits
 from realtime.engine.peers import Peers
@@ -51,6 +52,10 @@ class RecordingWire:
     def send(self, frame: bytes) -> None:
         assert self.code is None, "sent after the close"
         self.frames.append(msgspec.json.decode(frame))
+
+    def send_all(self, frames: Frames) -> None:
+        for frame in frames.each:
+            self.send(frame)
 
     def show(self, view: bytes, *, replaces: bool) -> None:
         self.send(view)
@@ -110,6 +115,7 @@ class Bench:
         wire = RecordingWire()
         connection = Connection(key, wire)
         await self.rooms.enter(connection, token_hash(f"t_{name}"))
+        await settled()  # all have been told
         return connection, wire
 
     def say(self, connection: Connection, text: str = "hello") -> None:

@@ -44,6 +44,7 @@ def test_nothing_leaves_before_its_commit():
         assert wire.frames == []
         store.gate.set()
         await answer
+        await settled()
         assert wire.kinds == ["PLAYER_UPDATE"]
 
     asyncio.run(story())

@@ -111,6 +111,7 @@ async def test_news_in_the_wrong_order_are_shown_in_the_right_one(exchange, sock
         await quiet(SOON_S / 5)
     views = bob.views
     exchange.let_go(reverse=True)
+    await quiet(SOON_S)
     same(sockets)
     assert (bob.value, bob.views) == (5, views)
 

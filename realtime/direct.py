@@ -1,0 +1,165 @@
+"""The short way out to one socket: frames that were joined once for all go straight to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from contracts.sockets import Close
+from realtime.backlog import Backlog
+from realtime.engine.frames import Frames
+from realtime.websocket.writer import text_frame
+
+ABORT_S = 1.0  # after a slow consumer was told so
+
+
+class Socket(Protocol):
+    """What our WebSocket protocol offers beside ASGI: its own words are more."""
+
+    transport: asyncio.Transport
+
+    def close(self, code: int) -> None: ...
+    def abort(self) -> None: ...
+
+
+class DirectWire:
+    """Writes at once while the other side keeps up, and lets wait what comes while it does not.
+
+    Slow is who leaves more than `limit_bytes` waiting, beyond what the transport holds (64 KiB and
+    one tick's frames), or keeps us from writing for `patience_s`: closed, and broken off soon.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_judging",
+        "_limit_bytes",
+        "_on_close",
+        "_patience_s",
+        "_paused",
+        "_socket",
+        "_timer",
+        "_write",
+        "closed",
+    )
+
+    def __init__(
+        self, socket: Socket, limit_bytes: int, patience_s: float, on_close: Callable[[], None]
+    ) -> None:
+        """`on_close` is called soon after the first close, never before `close` returns."""
+        self._socket = socket
+        self._write = socket.transport.write
+        self._limit_bytes = limit_bytes
+        self._patience_s = patience_s
+        self._on_close = on_close
+        self._backlog: Backlog | None = None  # while the other side does not keep up
+        self._timer: asyncio.TimerHandle | None = None  # for its patience, then for its end
+        self._paused = self._judging = self.closed = False
+
+    def send(self, frame: bytes) -> None:
+        """Send one text frame."""
+        if self.closed:
+            return
+        if self._backlog is None:
+            self._write(text_frame(frame))
+        else:
+            self._backlog.add(frame)
+            self._consider()
+
+    def send_all(self, frames: Frames) -> None:
+        """Send several text frames, with one write."""
+        if self.closed:
+            return
+        if self._backlog is None:
+            self._write(frames.joined or join(frames))
+        else:
+            for frame in frames.each:
+                self._backlog.add(frame)
+            self._consider()
+
+    def show(self, view: bytes, *, replaces: bool) -> None:
+        """Send a snapshot; if it `replaces`, an older one that still waits is not sent."""
+        if self._backlog is None:
+            self.send(view)
+        elif not self.closed:
+            self._backlog.show(view, replaces=replaces)
+            self._consider()
+
+    def close(self, code: Close) -> None:
+        """Close after what waits; nothing is sent after it, and nothing heard."""
+        if self.closed:
+            return
+        self._closing()
+        if self._backlog is None:
+            self._socket.close(code)
+        else:
+            self._backlog.close(code)
+
+    def abandon(self) -> None:
+        """The socket is gone: drop what waits."""
+        self.closed = True
+        self._backlog = None
+        self._stop_timer()
+
+    def paused(self) -> None:
+        """The other side does not keep up."""
+        self._paused = True
+        if self._backlog is None:
+            self._backlog = Backlog(self._limit_bytes)
+        self._plan(self._patience_s, self._give_up)
+
+    def resumed(self) -> None:
+        """It does again: send what waits, until it does not."""
+        self._paused = False
+        self._stop_timer()
+        while self._backlog and not self._paused:
+            outgoing = self._backlog.next()
+            if isinstance(outgoing, Close):
+                self._socket.close(outgoing)
+            else:
+                self._write(text_frame(outgoing))
+        if not self._paused:
+            self._backlog = None
+
+    def lost(self) -> None:
+        """Nothing reaches the other side any more."""
+        self.abandon()
+
+    def _consider(self) -> None:
+        """If too much waits, judge it when the transport has had its chance: many turns may be told
+        at once."""
+        if self._backlog and self._backlog.full and not self._judging:
+            self._judging = True
+            asyncio.get_running_loop().call_soon(self._judge)
+
+    def _judge(self) -> None:
+        self._judging = False
+        if self._backlog and self._backlog.full and not self.closed:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """It reads too slowly. Perhaps it still reads that."""
+        self._backlog = None
+        self._closing()
+        self._socket.close(Close.SLOW_CONSUMER)
+        self._plan(ABORT_S, self._socket.abort)
+
+    def _closing(self) -> None:
+        if not self.closed:
+            self.closed = True
+            asyncio.get_running_loop().call_soon(self._on_close)
+
+    def _plan(self, delay_s: float, action: Callable[[], None]) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(delay_s, action)
+
+    def _stop_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+
+
+def join(frames: Frames) -> bytes:
+    """All of them as they go over the network, made once for all sockets."""
+    frames.joined = b"".join(map(text_frame, frames.each))
+    return frames.joined

@@ -1,0 +1,77 @@
+"""Finds the sockets whose other side is gone without a word: a ping, and no answer."""
+
+from __future__ import annotations
+
+import asyncio
+from random import random
+from typing import Protocol
+
+SWEEP_S = 0.25
+JITTER = 0.25  # of the interval: sockets that came together are not all pinged together
+
+
+class Watched(Protocol):
+    """A socket, as this module sees it."""
+
+    heard: bool  # whether anything came since `due` was set; the socket sets it
+    pinged: bool
+    due: float  # the event loop's time
+
+    def ping(self) -> None:
+        """Ask the other side for a sign of life."""
+
+    def give_up(self) -> None:
+        """There was none."""
+
+
+class Keepalive:
+    """One timer for all sockets of a server: no socket needs its own.
+
+    A socket that was heard in the last half of an interval is not pinged. So a silence is noticed
+    after an interval and a timeout at the latest.
+    """
+
+    def __init__(self, interval_s: float, timeout_s: float) -> None:
+        self._window_s = interval_s / 2
+        self._timeout_s = timeout_s
+        self._sockets: set[Watched] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def watch(self, socket: Watched) -> None:
+        """Mind this socket from now on."""
+        self._wait(socket, asyncio.get_running_loop().time())
+        self._sockets.add(socket)
+        self._plan()
+
+    def forget(self, socket: Watched) -> None:
+        """It is closed."""
+        self._sockets.discard(socket)
+        if self._timer and not self._sockets:
+            self._timer.cancel()
+            self._timer = None
+
+    def _plan(self) -> None:
+        if self._timer is None and self._sockets:
+            self._timer = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
+
+    def _sweep(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        for socket in [one for one in self._sockets if one.due <= now]:
+            self._look_after(socket, now)
+        self._plan()
+
+    def _look_after(self, socket: Watched, now: float) -> None:
+        if socket.heard:
+            self._wait(socket, now)
+        elif socket.pinged:
+            self.forget(socket)
+            socket.give_up()
+        else:
+            socket.pinged = True
+            socket.due = now + self._timeout_s
+            socket.ping()
+
+    def _wait(self, socket: Watched, now: float) -> None:
+        socket.heard = socket.pinged = False
+        socket.due = now + self._window_s * (1 - JITTER * random())  # noqa: S311  no secret

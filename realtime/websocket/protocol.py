@@ -1,0 +1,435 @@
+"""A WebSocket served by uvicorn: ASGI for any application, and a shorter way for ours.
+
+ASGI costs an event, a task switch and a write for every message and every recipient. An application
+that finds this protocol in its scope's extensions may hear text as it comes, in the same call, and
+may write frames that it encoded once for many. Where it wants neither, it is served by ASGI alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any, Protocol, TypeAlias, cast
+from urllib.parse import unquote
+from weakref import WeakKeyDictionary
+
+from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.server import ServerState
+
+from realtime.websocket import handshake
+from realtime.websocket.handshake import BadHandshake, Opening
+from realtime.websocket.keepalive import Keepalive
+from realtime.websocket.reader import CLOSE, PING, PONG, TEXT, Reader, close_code, close_reason
+from realtime.websocket.writer import binary_frame, close_frame, control_frame, text_frame
+
+EXTENSION = "greenroom.socket"
+EVENTS_WAITING = 64  # that the application has not received; then nothing more is read
+EARLY_MAX_BYTES = 64 * 1024  # of a head, or of what is sent before the handshake is answered
+CLOSE_TIMEOUT_S = 10.0  # for the other side's half of a close, and for what it has yet to read
+NO_CODE, ABNORMAL = 1005, 1006  # RFC 6455, 7.4.1: a close that says nothing, and none at all
+GOING_AWAY, BUG, RESTART = 1001, 1011, 1012
+
+logger = logging.getLogger("uvicorn.error")
+_keepalives: WeakKeyDictionary[ServerState, Keepalive] = WeakKeyDictionary()
+
+
+# Takes one text message, in UTF-8, without waiting. False: this one and those after it are events,
+# until the application listens again.
+Hear: TypeAlias = Callable[[bytes], bool]
+
+
+class Wire(Protocol):
+    """An application's way out, that is told how the other side keeps up. No call waits."""
+
+    def paused(self) -> None:
+        """The other side reads too slowly: from now on, what is written fills memory."""
+
+    def resumed(self) -> None:
+        """It has caught up."""
+
+    def lost(self) -> None:
+        """The connection is gone, and nothing reaches anybody."""
+
+
+class WebSocketProtocol(asyncio.Protocol):
+    """One WebSocket, after uvicorn has read its request's head."""
+
+    __slots__ = (
+        "_app_state",
+        "_close_sent",
+        "_close_timer",
+        "_config",
+        "_drained",
+        "_early",
+        "_events",
+        "_gone",
+        "_hear",
+        "_opening",
+        "_pong",
+        "_reader",
+        "_reading_paused",
+        "_refusal",
+        "_server",
+        "_waiter",
+        "_wire",
+        "accepted",
+        "due",
+        "heard",
+        "pinged",
+        "transport",
+    )
+
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any]
+    ) -> None:
+        self._config = config
+        self._server = server_state
+        self._app_state = app_state
+        self._reader = Reader(config.ws_max_size)
+        self._early = b""  # what came before the handshake was answered
+        self._opening: Opening | None = None  # until it is answered
+        self._refusal: tuple[int, list[tuple[bytes, bytes]], bytes] | None = None  # HTTP, so far
+        self._events: list[dict[str, Any]] = []
+        self._waiter: asyncio.Future[None] | None = None  # of `receive`
+        self._drained: asyncio.Event | None = None  # of `send`: the other side is too slow now
+        self._wire: Wire | None = None
+        self._hear: Hear | None = None
+        self._pong: bytes | None = None  # the answer to a ping, owed to a slow reader
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._reading_paused = self._close_sent = self._gone = self.accepted = False
+        self.heard = self.pinged = False
+        self.due = 0.0
+
+    # What an application that knows this protocol does with it.
+
+    def attach(self, wire: Wire) -> None:
+        """Tell the wire how the other side keeps up, and when it is gone."""
+        self._wire = wire
+
+    def listen(self, hear: Hear) -> None:
+        """Have text heard as it comes, unless there are events to be received before it."""
+        self._hear = None if self._events else hear
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye; the other side has a while to answer. Nothing may be written after it."""
+        if self._open:
+            self._say_close(code, reason)
+            self._disconnected(code, reason)
+
+    def abort(self) -> None:
+        """Drop the connection, and what it has not sent."""
+        self.transport.abort()
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self._server.connections.add(self)  # type: ignore[arg-type]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone = True
+        self._server.connections.discard(self)
+        self._keepalive.forget(self)
+        if self._close_timer:
+            self._close_timer.cancel()
+        if self._drained:
+            self._drained.set()
+        if self._wire:
+            self._wire.lost()
+        self._disconnected(ABNORMAL)
+        self._wire = self._hear = None
+
+    def eof_received(self) -> None:
+        """The transport closes itself."""
+
+    def pause_writing(self) -> None:
+        self._drained = asyncio.Event()
+        if self._wire:
+            self._wire.paused()
+
+    def resume_writing(self) -> None:
+        if self._drained:
+            self._drained.set()
+            self._drained = None
+        if self._pong is not None and self._open:
+            self._answer(self._pong)
+        if self._wire and not self._gone:
+            self._wire.resumed()
+
+    def data_received(self, data: bytes) -> None:
+        if not self.accepted:
+            self._come_early(data)
+            return
+        self.heard = True
+        for opcode, payload in self._reader.feed(data):
+            if self._close_sent and opcode != CLOSE:
+                continue
+            if opcode == TEXT and self._hear and self._hear(payload):
+                continue
+            self._handle(opcode, payload)
+        if self._reader.failed and self._open:
+            self._fail(self._reader.failed)
+
+    # What uvicorn's server asks.
+
+    def shutdown(self) -> None:
+        """The server ends."""
+        if self._open:
+            self._say_close(RESTART)
+            self._disconnected(RESTART)
+        elif not self.accepted:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+        self._hang_up()
+
+    # What the keepalive asks.
+
+    def ping(self) -> None:
+        """Ask the other side for a sign of life; anything it sends is one."""
+        if self._reading_paused:
+            self.heard = True  # who knows what it said: the application has not read on
+        elif self._open:
+            self.transport.write(control_frame(PING))
+
+    def give_up(self) -> None:
+        """The other side did not answer a ping."""
+        if self._open:
+            self._say_close(BUG, "keepalive ping timeout")
+        self._disconnected(ABNORMAL)
+        self._hang_up()
+
+    # ASGI.
+
+    async def receive(self) -> dict[str, Any]:
+        """The next event."""
+        while not self._events:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        event = self._events[0]
+        if event["type"] != "websocket.disconnect":  # that one is the last, for ever
+            del self._events[0]
+        if not self._events:
+            self._read_on()
+        return event
+
+    async def send(self, event: dict[str, Any]) -> None:
+        """Send an event. Raises ClientDisconnected once there is nobody to send it to."""
+        while self._drained and not self._gone:
+            await self._drained.wait()
+        if self._gone:
+            raise ClientDisconnected
+        if self.accepted:
+            self._send(event)
+        else:
+            self._answer_opening(event)
+
+    def _send(self, event: dict[str, Any]) -> None:
+        if self._close_sent:
+            raise RuntimeError(f"{event['type']} after the socket was closed")
+        if event["type"] == "websocket.send":
+            text = event.get("text")
+            frame = binary_frame(event["bytes"]) if text is None else text_frame(text.encode())
+            self.transport.write(frame)
+        elif event["type"] == "websocket.close":
+            self.close(event.get("code", 1000), event.get("reason") or "")
+        else:
+            raise RuntimeError(f"{event['type']} on an open socket")
+
+    def _answer_opening(self, event: dict[str, Any]) -> None:
+        kind = event["type"]
+        if kind == "websocket.accept" and self._opening:
+            self._accept(self._opening, event)
+        elif kind == "websocket.close" and self._opening:
+            self._refuse(HTTPStatus.FORBIDDEN)
+        elif kind == "websocket.http.response.start" and self._opening:
+            self._opening = None
+            self._refusal = event["status"], [*event.get("headers", ())], b""
+        elif kind == "websocket.http.response.body" and self._refusal:
+            status, headers, body = self._refusal
+            self._refusal = status, headers, body + event.get("body", b"")
+            if not event.get("more_body", False):
+                self._refuse(*self._refusal)
+        else:
+            raise RuntimeError(f"{kind} instead of an answer to the handshake")
+
+    @property
+    def _open(self) -> bool:
+        return self.accepted and not (self._close_sent or self._gone)
+
+    @property
+    def _keepalive(self) -> Keepalive:
+        """This server's, one for all sockets."""
+        known = _keepalives.get(self._server)
+        if known is None:
+            interval_s, timeout_s = self._config.ws_ping_interval, self._config.ws_ping_timeout
+            known = Keepalive(interval_s or float("inf"), timeout_s or float("inf"))
+            _keepalives[self._server] = known
+        return known
+
+    def _come_early(self, data: bytes) -> None:
+        """Before the handshake is answered: its head, or what waits behind it."""
+        if len(self._early) + len(data) > EARLY_MAX_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            return
+        self._early += data
+        if self._opening is None and not self._close_sent:
+            head, ended, rest = self._early.partition(b"\r\n\r\n")
+            if ended:
+                self._early = rest
+                self._open_with(head)
+
+    def _open_with(self, head: bytes) -> None:
+        try:
+            self._opening = handshake.read(head)
+        except BadHandshake as problem:
+            self._refuse(problem.status)
+            return
+        self._put({"type": "websocket.connect"})
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._run(self._scope(self._opening)))
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    def _scope(self, opening: Opening) -> dict[str, Any]:
+        root, path = self._config.root_path, opening.path
+        secure = self.transport.get_extra_info("sslcontext") is not None
+        return {
+            "type": "websocket",
+            "asgi": {"version": self._config.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": "wss" if secure else "ws",
+            "server": _address(self.transport, "sockname"),
+            "client": _address(self.transport, "peername"),
+            "root_path": root,
+            "path": root + unquote(path.decode("latin-1")),
+            "raw_path": root.encode() + path,
+            "query_string": opening.query,
+            "headers": opening.headers,
+            "subprotocols": opening.subprotocols,
+            "state": self._app_state.copy(),
+            "extensions": {"websocket.http.response": {}, EXTENSION: self},
+        }
+
+    async def _run(self, scope: dict[str, Any]) -> None:
+        code = 1000
+        try:
+            await self._config.loaded_app(scope, self.receive, self.send)
+        except ClientDisconnected:
+            return
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        except Exception:
+            logger.exception("Exception in ASGI application")
+            code = BUG
+        if not (self.accepted or self._close_sent):
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
+        self.close(code)
+
+    def _accept(self, opening: Opening, event: dict[str, Any]) -> None:
+        headers: Iterable[tuple[bytes, bytes]] = event.get("headers", ())
+        answer = handshake.accept(
+            opening.key, event.get("subprotocol"), [*self._server.default_headers, *headers]
+        )
+        self.transport.write(answer)
+        self._opening, self.accepted = None, True
+        self._keepalive.watch(self)
+        if self._early:
+            early, self._early = self._early, b""
+            self.data_received(early)
+
+    def _refuse(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""
+    ) -> None:
+        """Answer the handshake with an HTTP status. The connection ends."""
+        if self._close_sent or self._gone:
+            return
+        self._opening = None
+        self._close_sent = True
+        self.transport.write(handshake.refuse(status, headers, body))
+        self._disconnected(ABNORMAL)
+        self._hang_up()
+
+    def _handle(self, opcode: int, payload: bytes) -> None:
+        if opcode == PING:
+            self._answer(payload)
+        elif opcode == CLOSE:
+            self._part(payload)
+        elif opcode == TEXT:
+            self._put({"type": "websocket.receive", "text": payload.decode()})
+        elif opcode != PONG:
+            self._put({"type": "websocket.receive", "bytes": payload})
+
+    def _answer(self, ping: bytes) -> None:
+        """Answer a ping. A slow reader gets one answer to all, when it reads again: RFC 6455, 5.5.3
+        lets us, and nothing piles up."""
+        self._pong = ping if self._drained else None
+        if not self._drained:
+            self.transport.write(control_frame(PONG, ping))
+
+    def _read_on(self) -> None:
+        if self._reading_paused and not self._gone:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def _part(self, payload: bytes) -> None:
+        """The other side closes, or answers our close."""
+        if not self._close_sent:
+            code = close_code(payload)
+            self._close_sent = True
+            self.transport.write(control_frame(CLOSE, payload[:2]))
+            self._disconnected(NO_CODE if code is None else code, close_reason(payload))
+        self._hang_up()
+
+    def _fail(self, code: int) -> None:
+        """What comes can't be read any more, so the answer to our close won't be seen: end our half
+        of the connection. The other half is read on, or the peer might lose the close to a reset.
+        """
+        self.close(code)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _say_close(self, code: int, reason: str = "") -> None:
+        self._close_sent = True
+        self.transport.write(close_frame(code, reason.encode()))
+        self._limit_closing()
+        self._read_on()  # to see the answer
+
+    def _limit_closing(self) -> None:
+        if self._close_timer is None:
+            loop = asyncio.get_running_loop()
+            self._close_timer = loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+
+    def _hang_up(self) -> None:
+        """End the connection when all is sent, or when that takes too long."""
+        if not self._gone:
+            self._limit_closing()
+            self.transport.close()
+
+    def _disconnected(self, code: int, reason: str | None = None) -> None:
+        """Tell the application, once, that the socket is or will be gone; why, if that was said."""
+        if self._events and self._events[-1]["type"] == "websocket.disconnect":
+            return
+        if self._wire:
+            self._wire.lost()
+        event = {"type": "websocket.disconnect", "code": code}
+        self._put(event if reason is None else {**event, "reason": reason})
+
+    def _put(self, event: dict[str, Any]) -> None:
+        self._events.append(event)
+        self._hear = None
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+        if len(self._events) >= EVENTS_WAITING and not (self._reading_paused or self._gone):
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+
+def _address(transport: asyncio.Transport, end: str) -> tuple[str, int] | None:
+    """One end's host and port; a Unix socket has none."""
+    found = transport.get_extra_info(end)
+    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
