@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import commits, lobby, machine, processes
+from benchmarks import commits, frames, lobby, machine, processes
 from benchmarks.cores import CLIENTS, pinned
 from benchmarks.load import NoFigures
 from scripts.lib.bootstrap import ROOT, say
@@ -17,6 +17,7 @@ PROGRAMS = {
     "lobby": (lobby.measure, 5.0, "requests per second: create a room, join it three times"),
     "compare": (lobby.compare, 5.0, "the same, side by side with Colyseus (BENCH_NODE)"),
     "processes": (processes.measure, 5.0, "one realtime process, and two that share the rooms"),
+    "frames": (frames.measure, 0.5, "microseconds for each WebSocket frame that is read"),
     "commits": (commits.measure, 2.0, "commits per second of each store"),
 }
 

@@ -83,7 +83,7 @@ class Reader:
         if len(held) + len(data) < self._need:
             held += data
             return b""
-        self._held = None
+        self._held, self._need = None, 0
         return b"".join((held, data))
 
     def _read_frame(self, data: bytes, at: int, received: list[Received]) -> int:
@@ -212,7 +212,7 @@ def _check_close(payload: bytes) -> None:
     code = close_code(payload)
     if code is None:
         return
-    if len(payload) == 1 or not (code in _PROTOCOL_CODES or code in _APPLICATION_CODES):
+    if code not in _PROTOCOL_CODES and code not in _APPLICATION_CODES:  # nor is half a code
         raise _Broken(Close.PROTOCOL_ERROR)
     _check_text(payload[2:])
 

@@ -1,0 +1,1 @@
+"""The same bytes to our reader of frames and to others: they agree, or it is known why not."""
