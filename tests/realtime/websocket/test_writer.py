@@ -9,7 +9,7 @@ from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 from realtime.websocket.reader import PING, PONG
-from realtime.websocket.writer import close_frame, control_frame, text_frame
+from realtime.websocket.writer import binary_frame, close_frame, control_frame, text_frame
 
 
 @pytest.fixture
@@ -28,6 +28,12 @@ def read(client, sent):
 def test_a_text(client, size):
     payload = b"x" * size
     assert read(client, text_frame(payload)) == [(Opcode.TEXT, payload, True)]
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65536])
+def test_bytes(client, size):
+    payload = b"\xff" * size
+    assert read(client, binary_frame(payload)) == [(Opcode.BINARY, payload, True)]
 
 
 @pytest.mark.parametrize("size", [125, 126, 65535, 65536])
