@@ -86,9 +86,8 @@ def reads(random: Random, sent: bytes) -> list[bytes]:
 
 def flip_a_bit(random: Random, sent: bytes) -> bytes:
     place = random.randrange(len(sent) or 1)
-    return _replaced(
-        sent, place, bytes(byte ^ 1 << random.randrange(8) for byte in sent[place:][:1])
-    )
+    flipped = [byte ^ 1 << random.randrange(8) for byte in sent[place : place + 1]]
+    return _replaced(sent, place, bytes(flipped))
 
 
 def set_a_byte(random: Random, sent: bytes) -> bytes:
