@@ -285,7 +285,12 @@ static int hex(uint8_t digit) { return digit <= '9' ? digit - '0' : (digit | 32)
 
 static void hear_deliveries(const uint8_t *text, size_t bytes, uint64_t now) {
   const uint8_t *end = text + bytes;
-  while ((text = memmem(text, end - text, MARK, strlen(MARK))) && text + MARK_BYTES <= end) {
+  /* memchr and one look at what follows: memmem takes four times as long, and most of our time. */
+  while ((text = memchr(text, MARK[0], end - text)) && text + MARK_BYTES <= end) {
+    if (text[1] != MARK[1]) {
+      text++;
+      continue;
+    }
     uint64_t due = 0;
     for (int i = strlen(MARK); i < MARK_BYTES; i++) due = due << 4 | hex(text[i]);
     text += MARK_BYTES;
