@@ -81,8 +81,6 @@ def ratio_of(claim: Claim, rounds: Rounds) -> float | None:
     peers = [rounds[name] for name in claim.beside if name in rounds]
     if not peers or claim.ours not in rounds:
         return None
-    ours, *theirs = (
-        [one.figure(claim.figure) for one in each] for each in (rounds[claim.ours], *peers)
-    )
     better = min if claim.at_most else max
-    return median(own / better(beside) for own, *beside in zip(ours, *theirs, strict=True))
+    figures = [[one.figure(claim.figure) for one in each] for each in (rounds[claim.ours], *peers)]
+    return median(own / better(theirs) for own, *theirs in zip(*figures, strict=True))

@@ -12,8 +12,7 @@ from benchmarks.claims import POSTGRESQL, SQLITE
 from benchmarks.contests import Contest, Measured, contests, section
 from benchmarks.cores import CLIENTS, SERVERS
 from benchmarks.load import NoFigures
-from benchmarks.services import SWITCHES, Service, greenroom
-from config.serving import GARBAGE_THRESHOLDS
+from benchmarks.services import Service, greenroom, switches
 from scripts.lib.bootstrap import say
 
 IDLE = 3000
@@ -108,12 +107,7 @@ def each(field: Plan) -> Iterable[tuple[str, Service]]:
 
 def describe(rounds: int, seconds: float) -> None:
     machine.fact("peers", others.versions())
-    switches = [f"{name}={value}" for name, value in SWITCHES.items()]
-    machine.fact(
-        "switches",
-        f"{', '.join(switches)}; both tiers: SCHED_BATCH, gc thresholds {GARBAGE_THRESHOLDS}; "
-        "all else as it comes",
-    )
+    machine.fact("switches", switches())
     machine.fact(
         "cores",
         f"each service with all its processes on {SERVERS}, client on {CLIENTS}; "

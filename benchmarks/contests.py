@@ -35,8 +35,8 @@ class Measured(NamedTuple):
     figures: dict[str, float]
     cpu_us: dict[str, float]  # by what took it
 
-    def figure(self, name: str) -> float | None:
-        return sum(self.cpu_us.values()) if name == CPU else self.figures.get(name)
+    def figure(self, name: str) -> float:
+        return sum(self.cpu_us.values()) if name == CPU else self.figures[name]
 
 
 class Contest(NamedTuple):

@@ -9,8 +9,7 @@ from benchmarks import CLIENT_COUNT, JOINS, databases, machine
 from benchmarks.cores import CLIENTS, SERVERS
 from benchmarks.figures import HEAD, Round, row, table
 from benchmarks.load import WARM_S, load
-from benchmarks.services import SWITCHES, Service, greenroom
-from config.serving import GARBAGE_THRESHOLDS
+from benchmarks.services import Service, greenroom, switches
 from scripts.lib.bootstrap import say
 
 Rounds = dict[str, list[Round]]
@@ -43,12 +42,7 @@ def run(services: list[Service], folder: Path, rounds: int, seconds: float) -> R
 
 
 def describe(rounds: int, seconds: float) -> None:
-    switches = [f"{name}={value}" for name, value in SWITCHES.items()]
-    machine.fact(
-        "switches",
-        f"{', '.join(switches)}; both tiers: SCHED_BATCH, gc thresholds "
-        f"{GARBAGE_THRESHOLDS}; all else as it comes",
-    )
+    machine.fact("switches", switches())
     machine.fact(
         "cores",
         f"services on {SERVERS}, client on {CLIENTS}, PostgreSQL's connections on "

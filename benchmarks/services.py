@@ -14,10 +14,18 @@ from benchmarks import CLIENT_COUNT, JOINS, cores, databases
 from benchmarks.cores import SERVERS, pinned
 from benchmarks.databases import Make
 from benchmarks.wire import Seat, Wire, ask, marked_json, marked_text, seats_by
+from config.serving import GARBAGE_THRESHOLDS
 from tests.support.servers import free_port, server
 
 SWITCHES = {"RATE_LIMITS": "off", "VERIFY_STATE": "off"}  # all else is as it comes
 HOLDS_SOCKETS = "realtime"  # the other processes of ours have none
+
+
+def switches() -> str:
+    """What is not as it comes, and how processes are tuned."""
+    named = ", ".join(f"{name}={value}" for name, value in SWITCHES.items())
+    tuned = f"both tiers: SCHED_BATCH, gc thresholds {GARBAGE_THRESHOLDS}"
+    return f"{named}; {tuned}; all else as it comes"
 
 
 class Workload(NamedTuple):
