@@ -27,8 +27,8 @@ class Watched(Protocol):
 class Keepalive:
     """One timer for all sockets of a server: no socket needs its own.
 
-    It looks at each socket twice in an interval. Who was heard since the last look is not pinged, so
-    a silence is noticed after an interval and a timeout at the latest.
+    It looks at each socket twice in an interval. Who was heard since the last look is not pinged,
+    so a silence is noticed after an interval and a timeout at the latest.
     """
 
     def __init__(self, interval_s: float, timeout_s: float) -> None:

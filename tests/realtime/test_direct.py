@@ -44,8 +44,7 @@ class Player:
         self.visit.stalls()
 
     def reads_on(self) -> None:
-        self.client.reads = True
-        self.client.read()
+        self.client.reads_on()
 
     @property
     def got(self) -> list[str | int]:

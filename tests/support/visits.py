@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,6 +80,11 @@ class Line(asyncio.Transport):
     def read(self, count: int = 1 << 30) -> None:
         """Read so many bytes of what waits."""
         self._pass_on(count)
+
+    def reads_on(self) -> None:
+        """After it has stalled."""
+        self.reads = True
+        self.read()
 
     def send(self, data: bytes) -> None:
         assert self.listens, "the server does not read"
@@ -162,10 +168,12 @@ class Application:
 class Visit:
     """A client, the line, the protocol and an application. uvicorn's parts are its own."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, application: Any = None, **settings: Any) -> None:
+        """`settings` are uvicorn's. Without an application there is one to play with, `app`."""
         self.app = Application()
+        application = application or self.app
         config = Config(
-            self.app, interface="asgi3", lifespan="off", proxy_headers=False, log_config=None
+            application, interface="asgi3", lifespan="off", proxy_headers=False, log_config=None
         )
         config.load()
         config.ws_max_size, config.ws_ping_interval, config.ws_ping_timeout = 64 * 1024, 20, 20
@@ -219,6 +227,11 @@ def frame(opcode: int, payload: bytes = b"", *, final: bool = True) -> bytes:
 
 def text(said: str) -> bytes:
     return frame(TEXT, said.encode())
+
+
+def message(kind: str, **payload: Any) -> bytes:
+    """A message of a room's member."""
+    return text(json.dumps({"type": kind, "payload": payload}))
 
 
 def close(code: int, reason: str = "") -> bytes:

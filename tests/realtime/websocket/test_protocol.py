@@ -395,8 +395,7 @@ async def test_a_slow_reader_gets_one_answer_to_all_its_pings():
     visit.stalls()
     for number in range(1000):
         visit.client.send(frame(PING, str(number).encode()))
-    visit.client.reads = True
-    visit.client.read()
+    visit.client.reads_on()
     assert visit.client.frames[1:] == [(PONG, b"999")]
     visit.client.send(frame(PING, b"again"))
     assert visit.client.frames[2:] == [(PONG, b"again")]
@@ -422,8 +421,7 @@ async def test_who_sends_waits_for_a_slow_reader():
     sending = asyncio.ensure_future(visit.app.send("send", text="late"))
     await settled()
     assert not sending.done()
-    visit.client.reads = True
-    visit.client.read()
+    visit.client.reads_on()
     await sending
     assert texts(visit.client) == ["late"]
 
