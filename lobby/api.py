@@ -30,9 +30,15 @@ class ApiView(APIView):
     permission_classes = ()
     view_is_async = True  # Django looks at get, post and so on, which not every view has
 
+    @classmethod
+    def answer(cls, request: ApiRequest, **kwargs: Any) -> Awaitable[Response]:
+        """What the function made by `as_view` does, on a view of its own for each request."""
+        view = cls()
+        view.setup(request, **kwargs)
+        return view.dispatch(request, **kwargs)
+
     async def dispatch(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """REST framework's own, on the event loop: views wait for the realtime service there."""
-        self.request = request
         try:
             self.initial(request, *args, **kwargs)
             return await self._handler()(request, *args, **kwargs)

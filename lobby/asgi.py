@@ -60,7 +60,7 @@ class LobbyService:
             response: Response | None = cors.preflight(request)
             if response is None:
                 view, arguments = request.route
-                response = await view(ApiRequest(request), **arguments)
+                response = await view.answer(ApiRequest(request), **arguments)
             return cors.marked(response, request, self._origins)
         except Exception as error:  # noqa: BLE001  every failure has an answer
             return refusal_of(error).also(CLOSE)

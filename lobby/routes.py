@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from django.urls import URLPattern
 
-View = Callable[..., Any]
-Found = tuple[View, dict[str, str]]
+from lobby.api import ApiView
+
+Found = tuple[type[ApiView], dict[str, str]]
 
 
 class Pattern(NamedTuple):
@@ -17,7 +18,7 @@ class Pattern(NamedTuple):
 
     regex: re.Pattern[str]
     readers: dict[str, Callable[[str], str]]
-    view: View
+    view: type[ApiView]
 
 
 class Routes:
@@ -41,4 +42,5 @@ class Routes:
 def _read(pattern: URLPattern) -> Pattern:
     converters = pattern.pattern.converters
     readers = {name: converter.to_python for name, converter in converters.items()}
-    return Pattern(pattern.pattern.regex, readers, pattern.callback)
+    view: Any = pattern.callback
+    return Pattern(pattern.pattern.regex, readers, view.view_class)
