@@ -78,4 +78,7 @@ routes = URLRouter(
         re_path(r"", RoomConsumer.as_asgi()),  # no room is there, and it says so
     ]
 )
+
+
 application = ProtocolTypeRouter({"http": http_application, "websocket": sockets})
+application.service = http_application  # a server of ours gives it whole requests
