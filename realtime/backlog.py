@@ -23,6 +23,10 @@ class View:
 Outgoing: TypeAlias = bytes | Close
 
 
+def unheard() -> None:
+    """Nobody is to be told that a socket was closed."""
+
+
 class Backlog:
     """Frames, views and at last a close. Full with more than `limit_bytes` of frames; whoever fills
     it decides what follows from that.

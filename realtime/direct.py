@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from contracts.sockets import Close
-from realtime.backlog import Backlog
+from realtime.backlog import Backlog, unheard
 from realtime.engine.frames import Frames
 from realtime.websocket.writer import text_frame
 
-ABORT_S = 1.0  # after a slow consumer was told so
+ABORT_S = 1.0  # what a slow reader gets to read its close
 
 
 class Socket(Protocol):
@@ -19,8 +19,7 @@ class Socket(Protocol):
 
     transport: asyncio.Transport
 
-    def close(self, code: int) -> None: ...
-    def abort(self) -> None: ...
+    def close(self, code: int, *, limit_s: float = ...) -> None: ...
 
 
 class DirectWire:
@@ -32,6 +31,7 @@ class DirectWire:
 
     __slots__ = (
         "_backlog",
+        "_farewell",
         "_judging",
         "_limit_bytes",
         "_on_close",
@@ -53,7 +53,8 @@ class DirectWire:
         self._patience_s = patience_s
         self._on_close = on_close
         self._backlog: Backlog | None = None  # while the other side does not keep up
-        self._timer: asyncio.TimerHandle | None = None  # for its patience, then for its end
+        self._farewell = Close.SLOW_CONSUMER  # what it is told if it reads too slowly
+        self._timer: asyncio.TimerHandle | None = None  # for its patience
         self._paused = self._judging = self.closed = False
 
     def send(self, frame: bytes) -> None:
@@ -93,11 +94,13 @@ class DirectWire:
         if self._backlog is None:
             self._socket.close(code)
         else:
+            self._farewell = code
             self._backlog.close(code)
 
     def abandon(self) -> None:
         """The socket is gone: drop what waits."""
         self.closed = True
+        self._on_close = unheard  # its owner is freed with it, not when garbage is collected
         self._backlog = None
         self._stop_timer()
 
@@ -106,7 +109,9 @@ class DirectWire:
         self._paused = True
         if self._backlog is None:
             self._backlog = Backlog(self._limit_bytes)
-        self._plan(self._patience_s, self._give_up)
+        self._stop_timer()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._patience_s, self._give_up)
 
     def resumed(self) -> None:
         """It does again: send what waits, until it does not."""
@@ -141,17 +146,12 @@ class DirectWire:
         """It reads too slowly. Perhaps it still reads that."""
         self._backlog = None
         self._closing()
-        self._socket.close(Close.SLOW_CONSUMER)
-        self._plan(ABORT_S, self._socket.abort)
+        self._socket.close(self._farewell, limit_s=ABORT_S)
 
     def _closing(self) -> None:
         if not self.closed:
             self.closed = True
             asyncio.get_running_loop().call_soon(self._on_close)
-
-    def _plan(self, delay_s: float, action: Callable[[], None]) -> None:
-        self._stop_timer()
-        self._timer = asyncio.get_running_loop().call_later(delay_s, action)
 
     def _stop_timer(self) -> None:
         if self._timer:

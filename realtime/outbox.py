@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from contracts.bodies import Send
 from contracts.sockets import Close
-from realtime.backlog import Backlog, Outgoing
+from realtime.backlog import Backlog, Outgoing, unheard
 from realtime.engine.frames import Frames
 
 
@@ -54,6 +54,7 @@ class Outbox:
     def abandon(self) -> None:
         """The socket is gone: drop what is queued."""
         self.closed = True
+        self._on_close = unheard  # its owner is freed with it, not when garbage is collected
         self._backlog.clear()
         if self._task:
             self._task.cancel()

@@ -14,6 +14,7 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _VERSION = b"13"
 _KEY_BYTES = 16
+_OURS = (b"content-length", b"connection")  # headers of an answer that are not the application's
 
 
 class BadHandshake(Exception):
@@ -56,7 +57,8 @@ def accept(key: bytes, subprotocol: str | None, headers: Iterable[tuple[bytes, b
 
 def refuse(status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes = b"") -> bytes:
     """Any other answer; the connection ends with it."""
-    fields = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+    fields = [field for field in headers if field[0].lower() not in _OURS]
+    fields += [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
     if status == HTTPStatus.UPGRADE_REQUIRED:
         fields += [(b"upgrade", b"websocket"), (b"sec-websocket-version", _VERSION)]
     return _head(HTTPStatus(status), fields) + body

@@ -13,9 +13,9 @@ JITTER = 0.25  # of the interval: sockets that came together are not all pinged 
 class Watched(Protocol):
     """A socket, as this module sees it."""
 
-    heard: bool  # whether anything came since `due` was set; the socket sets it
-    pinged: bool
-    due: float  # the event loop's time
+    heard: bool  # whether anything came since the last look; the socket sets it
+    due: float  # for the next look, by the event loop's time
+    patience_until: float  # for the answer to a ping; 0 while none is awaited
 
     def ping(self) -> None:
         """Ask the other side for a sign of life."""
@@ -27,8 +27,8 @@ class Watched(Protocol):
 class Keepalive:
     """One timer for all sockets of a server: no socket needs its own.
 
-    A socket that was heard in the last half of an interval is not pinged. So a silence is noticed
-    after an interval and a timeout at the latest.
+    It looks at each socket twice in an interval. Who was heard since the last look is not pinged,
+    so a silence is noticed after an interval and a timeout at the latest.
     """
 
     def __init__(self, interval_s: float, timeout_s: float) -> None:
@@ -64,14 +64,21 @@ class Keepalive:
     def _look_after(self, socket: Watched, now: float) -> None:
         if socket.heard:
             self._wait(socket, now)
-        elif socket.pinged:
+        elif not socket.patience_until:
+            socket.patience_until = now + self._timeout_s
+            self._look_again(socket, now)
+            socket.ping()
+        elif now < socket.patience_until:
+            self._look_again(socket, now)
+        else:
             self.forget(socket)
             socket.give_up()
-        else:
-            socket.pinged = True
-            socket.due = now + self._timeout_s
-            socket.ping()
 
     def _wait(self, socket: Watched, now: float) -> None:
-        socket.heard = socket.pinged = False
+        socket.heard, socket.patience_until = False, 0.0
         socket.due = now + self._window_s * (1 - JITTER * random())  # noqa: S311  no secret
+
+    def _look_again(self, socket: Watched, now: float) -> None:
+        """Not only when patience ends: who answers a ping and falls silent is to be pinged again in
+        time."""
+        socket.due = min(now + self._window_s, socket.patience_until)

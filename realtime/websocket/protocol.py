@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias, cast
@@ -27,6 +28,7 @@ from realtime.websocket.writer import binary_frame, close_frame, control_frame, 
 
 EXTENSION = "greenroom.socket"
 EVENTS_WAITING = 64  # that the application has not received; then nothing more is read
+PIECE_BYTES = 4096  # that are read at a time: how far beyond EVENTS_WAITING it may go
 EARLY_MAX_BYTES = 64 * 1024  # of a head, or of what is sent before the handshake is answered
 CLOSE_TIMEOUT_S = 10.0  # for the other side's half of a close, and for what it has yet to read
 NO_CODE, ABNORMAL = 1005, 1006  # RFC 6455, 7.4.1: a close that says nothing, and none at all
@@ -63,7 +65,6 @@ class WebSocketProtocol(asyncio.Protocol):
         "_close_timer",
         "_config",
         "_drained",
-        "_early",
         "_events",
         "_gone",
         "_hear",
@@ -73,12 +74,13 @@ class WebSocketProtocol(asyncio.Protocol):
         "_reading_paused",
         "_refusal",
         "_server",
+        "_unread",
         "_waiter",
         "_wire",
         "accepted",
         "due",
         "heard",
-        "pinged",
+        "patience_until",
         "transport",
     )
 
@@ -89,10 +91,10 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server = server_state
         self._app_state = app_state
         self._reader = Reader(config.ws_max_size)
-        self._early = b""  # what came before the handshake was answered
+        self._unread = b""  # what came before the handshake was answered, or while reading paused
         self._opening: Opening | None = None  # until it is answered
         self._refusal: tuple[int, list[tuple[bytes, bytes]], bytes] | None = None  # HTTP, so far
-        self._events: list[dict[str, Any]] = []
+        self._events: deque[dict[str, Any]] = deque()
         self._waiter: asyncio.Future[None] | None = None  # of `receive`
         self._drained: asyncio.Event | None = None  # of `send`: the other side is too slow now
         self._wire: Wire | None = None
@@ -100,8 +102,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._pong: bytes | None = None  # the answer to a ping, owed to a slow reader
         self._close_timer: asyncio.TimerHandle | None = None
         self._reading_paused = self._close_sent = self._gone = self.accepted = False
-        self.heard = self.pinged = False
-        self.due = 0.0
+        self.heard = False
+        self.due = self.patience_until = 0.0
 
     # What an application that knows this protocol does with it.
 
@@ -113,15 +115,12 @@ class WebSocketProtocol(asyncio.Protocol):
         """Have text heard as it comes, unless there are events to be received before it."""
         self._hear = None if self._events else hear
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Say goodbye; the other side has a while to answer. Nothing may be written after it."""
+    def close(self, code: int, reason: str = "", limit_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Say goodbye; the other side has so long to read on and to answer. Nothing may be written
+        after it."""
         if self._open:
-            self._say_close(code, reason)
+            self._say_close(code, reason, limit_s)
             self._disconnected(code, reason)
-
-    def abort(self) -> None:
-        """Drop the connection, and what it has not sent."""
-        self.transport.abort()
 
     # What the transport tells.
 
@@ -135,15 +134,13 @@ class WebSocketProtocol(asyncio.Protocol):
         self._keepalive.forget(self)
         if self._close_timer:
             self._close_timer.cancel()
-        if self._drained:
-            self._drained.set()
-        if self._wire:
-            self._wire.lost()
         self._disconnected(ABNORMAL)
-        self._wire = self._hear = None
+        self._unread = b""
 
     def eof_received(self) -> None:
-        """The transport closes itself."""
+        """Nothing more comes. The transport closes itself, once it has sent what it holds."""
+        self._disconnected(ABNORMAL)
+        self._limit_closing(CLOSE_TIMEOUT_S)
 
     def pause_writing(self) -> None:
         self._drained = asyncio.Event()
@@ -156,7 +153,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._drained = None
         if self._pong is not None and self._open:
             self._answer(self._pong)
-        if self._wire and not self._gone:
+        if self._wire and not self._drained:  # the pong may have been too much again
             self._wire.resumed()
 
     def data_received(self, data: bytes) -> None:
@@ -164,21 +161,14 @@ class WebSocketProtocol(asyncio.Protocol):
             self._come_early(data)
             return
         self.heard = True
-        for opcode, payload in self._reader.feed(data):
-            if self._close_sent and opcode != CLOSE:
-                continue
-            if opcode == TEXT and self._hear and self._hear(payload):
-                continue
-            self._handle(opcode, payload)
-        if self._reader.failed and self._open:
-            self._fail(self._reader.failed)
+        self._read(data)
 
     # What uvicorn's server asks.
 
     def shutdown(self) -> None:
         """The server ends."""
         if self._open:
-            self._say_close(RESTART)
+            self._say_close(RESTART, "", CLOSE_TIMEOUT_S)
             self._disconnected(RESTART)
         elif not self.accepted:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -196,7 +186,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def give_up(self) -> None:
         """The other side did not answer a ping."""
         if self._open:
-            self._say_close(BUG, "keepalive ping timeout")
+            self._say_close(BUG, "keepalive ping timeout", CLOSE_TIMEOUT_S)
         self._disconnected(ABNORMAL)
         self._hang_up()
 
@@ -209,16 +199,16 @@ class WebSocketProtocol(asyncio.Protocol):
             await self._waiter
         event = self._events[0]
         if event["type"] != "websocket.disconnect":  # that one is the last, for ever
-            del self._events[0]
+            self._events.popleft()
         if not self._events:
             self._read_on()
         return event
 
     async def send(self, event: dict[str, Any]) -> None:
         """Send an event. Raises ClientDisconnected once there is nobody to send it to."""
-        while self._drained and not self._gone:
+        while self._drained and not self._over:
             await self._drained.wait()
-        if self._gone:
+        if self._over:
             raise ClientDisconnected
         if self.accepted:
             self._send(event)
@@ -226,8 +216,6 @@ class WebSocketProtocol(asyncio.Protocol):
             self._answer_opening(event)
 
     def _send(self, event: dict[str, Any]) -> None:
-        if self._close_sent:
-            raise RuntimeError(f"{event['type']} after the socket was closed")
         if event["type"] == "websocket.send":
             text = event.get("text")
             frame = binary_frame(event["bytes"]) if text is None else text_frame(text.encode())
@@ -259,6 +247,11 @@ class WebSocketProtocol(asyncio.Protocol):
         return self.accepted and not (self._close_sent or self._gone)
 
     @property
+    def _over(self) -> bool:
+        """Whether the application is told, now or next, that there is nobody any more."""
+        return bool(self._events) and self._events[-1]["type"] == "websocket.disconnect"
+
+    @property
     def _keepalive(self) -> Keepalive:
         """This server's, one for all sockets."""
         known = _keepalives.get(self._server)
@@ -270,14 +263,15 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _come_early(self, data: bytes) -> None:
         """Before the handshake is answered: its head, or what waits behind it."""
-        if len(self._early) + len(data) > EARLY_MAX_BYTES:
+        if len(self._unread) + len(data) > EARLY_MAX_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if self._close_sent:
             return
-        self._early += data
-        if self._opening is None and not self._close_sent:
-            head, ended, rest = self._early.partition(b"\r\n\r\n")
+        self._unread += data
+        if self._opening is None and self._refusal is None:
+            head, ended, rest = self._unread.partition(b"\r\n\r\n")
             if ended:
-                self._early = rest
+                self._unread = rest
                 self._open_with(head)
 
     def _open_with(self, head: bytes) -> None:
@@ -319,7 +313,7 @@ class WebSocketProtocol(asyncio.Protocol):
         except ClientDisconnected:
             return
         except asyncio.CancelledError:
-            self.abort()
+            self.transport.abort()
             raise
         except Exception:
             logger.exception("Exception in ASGI application")
@@ -336,9 +330,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self.transport.write(answer)
         self._opening, self.accepted = None, True
         self._keepalive.watch(self)
-        if self._early:
-            early, self._early = self._early, b""
-            self.data_received(early)
+        early, self._unread = self._unread, b""
+        self._read(early)
 
     def _refuse(
         self, status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""
@@ -351,6 +344,24 @@ class WebSocketProtocol(asyncio.Protocol):
         self.transport.write(handshake.refuse(status, headers, body))
         self._disconnected(ABNORMAL)
         self._hang_up()
+
+    def _read(self, data: bytes) -> None:
+        """Read frames, until too many events wait: the rest has to wait as it is."""
+        for at in range(0, len(data), PIECE_BYTES):
+            if self._reading_paused:
+                self._unread = data[at:]
+                return
+            self._read_piece(data[at : at + PIECE_BYTES])
+
+    def _read_piece(self, data: bytes) -> None:
+        for opcode, payload in self._reader.feed(data):
+            if self._close_sent and opcode != CLOSE:
+                continue
+            if opcode == TEXT and self._hear and self._hear(payload):
+                continue
+            self._handle(opcode, payload)
+        if self._reader.failed and self._open:
+            self._fail(self._reader.failed)
 
     def _handle(self, opcode: int, payload: bytes) -> None:
         if opcode == PING:
@@ -372,7 +383,10 @@ class WebSocketProtocol(asyncio.Protocol):
     def _read_on(self) -> None:
         if self._reading_paused and not self._gone:
             self._reading_paused = False
-            self.transport.resume_reading()
+            unread, self._unread = self._unread, b""
+            self._read(unread)
+            if not self._reading_paused:
+                self.transport.resume_reading()
 
     def _part(self, payload: bytes) -> None:
         """The other side closes, or answers our close."""
@@ -393,29 +407,32 @@ class WebSocketProtocol(asyncio.Protocol):
         else:
             self.transport.close()
 
-    def _say_close(self, code: int, reason: str = "") -> None:
+    def _say_close(self, code: int, reason: str, limit_s: float) -> None:
         self._close_sent = True
         self.transport.write(close_frame(code, reason.encode()))
-        self._limit_closing()
+        self._limit_closing(limit_s)
         self._read_on()  # to see the answer
 
-    def _limit_closing(self) -> None:
+    def _limit_closing(self, limit_s: float) -> None:
         if self._close_timer is None:
             loop = asyncio.get_running_loop()
-            self._close_timer = loop.call_later(CLOSE_TIMEOUT_S, self.transport.abort)
+            self._close_timer = loop.call_later(limit_s, self.transport.abort)
 
     def _hang_up(self) -> None:
         """End the connection when all is sent, or when that takes too long."""
         if not self._gone:
-            self._limit_closing()
+            self._limit_closing(CLOSE_TIMEOUT_S)
             self.transport.close()
 
     def _disconnected(self, code: int, reason: str | None = None) -> None:
         """Tell the application, once, that the socket is or will be gone; why, if that was said."""
-        if self._events and self._events[-1]["type"] == "websocket.disconnect":
+        if self._over:
             return
-        if self._wire:
-            self._wire.lost()
+        wire, self._wire = self._wire, None
+        if wire:
+            wire.lost()
+        if self._drained:
+            self._drained.set()
         event = {"type": "websocket.disconnect", "code": code}
         self._put(event if reason is None else {**event, "reason": reason})
 
@@ -424,7 +441,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._hear = None
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
-        if len(self._events) >= EVENTS_WAITING and not (self._reading_paused or self._gone):
+        ending = self._close_sent or self._gone
+        if len(self._events) >= EVENTS_WAITING and not (self._reading_paused or ending):
             self._reading_paused = True
             self.transport.pause_reading()
 

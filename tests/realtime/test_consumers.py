@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import json
+import weakref
 
 import pytest
 
+from realtime import asgi
 from realtime.consumers import said_goodbye
+from realtime.drain import send_away
 from tests.support.asgi_sockets import KEY, Server
 from tests.support.engine import settled
+from tests.support.visits import (
+    BINARY,
+    CLOSE,
+    HANDSHAKE,
+    PONG,
+    Visit,
+    close,
+    frame,
+    message,
+    text,
+    texts,
+)
 
 
 def test_a_bug_in_a_volatile_handler_costs_the_socket_nothing(story, caplog):
@@ -152,3 +169,168 @@ def test_a_socket_that_we_close_says_no_goodbye_whatever_its_server_reports(abse
                 self.happens("websocket.disconnect", code=1000, reason="")
 
     assert absences(("websocket.receive", {"bytes": b""}), server_type=Uvicorn) == [False]
+
+
+# -- on our own protocol -------------------------------------------------------------------------
+
+HEAD = HANDSHAKE.replace(b"/chat/", b"/fragile/")
+JOIN = message("JOIN_ROOM", playerToken="t_alice")
+FLOOD = text("") * 5000
+
+
+async def knocks(*, joining: bool = False) -> Visit:
+    """A client whose handshake is answered; it may be a member by now."""
+    visit = await Visit(asgi.application).knocks(HEAD)
+    assert visit.client.status == 101
+    if joining:
+        visit.client.send(JOIN)
+        await settled()
+        assert kinds(visit)[0] == "ROOM_SNAPSHOT"
+    return visit
+
+
+def kinds(visit) -> list[str]:
+    return [json.loads(said)["type"] for said in texts(visit.client)]
+
+
+def codes(visit) -> list[int]:
+    closes = (payload for opcode, payload in visit.client.frames if opcode == CLOSE)
+    return [int.from_bytes(payload[:2], "big") for payload in closes]
+
+
+def empty(runtime) -> bool:
+    return not (runtime.sockets or runtime.strangers or runtime.hub.count())
+
+
+def test_what_follows_a_join_at_once_is_heard_after_it(story):
+    async def hasty(runtime):
+        visit = await knocks()
+        visit.client.send(JOIN + message("speak", text="one") + message("wave"))
+        visit.client.send(message("speak", text="two"))
+        await settled()
+        said = [json.loads(one) for one in texts(visit.client)]
+        spoken = [one["payload"]["text"] for one in said if one["type"] == "spoken"]
+        assert (kinds(visit)[0], spoken) == ("ROOM_SNAPSHOT", ["one", "two"])
+
+    story(hasty)
+
+
+def test_who_joins_again_in_the_middle_keeps_the_order(story):
+    async def again(runtime):
+        visit = await knocks(joining=True)
+        before = len(texts(visit.client))
+        visit.client.send(message("speak", text="1") + JOIN + message("speak", text="2"))
+        await settled()
+        visit.client.send(message("speak", text="3"))
+        await settled()
+        assert kinds(visit)[before:] == ["spoken", "ROOM_SNAPSHOT", "spoken", "spoken"]
+
+    story(again)
+
+
+def test_members_are_heard_in_the_same_call(story):
+    async def waves(runtime):
+        visit = await knocks(joining=True)
+        visit.client.send(message("wave"))
+        await asyncio.sleep(0)  # the end of this tick
+        assert kinds(visit)[-1] == "waved"
+
+    story(waves)
+
+
+@pytest.mark.parametrize("joining", [False, True])
+def test_a_flood_closes_and_what_follows_it_is_not_kept(story, joining):
+    async def floods(runtime):
+        visit = await knocks(joining=joining)
+        visit.client.send(FLOOD)
+        await settled()
+        assert codes(visit) == [1008]
+        visit.client.send(FLOOD + frame(PONG) + close(1008))
+        await settled()
+        assert visit.gone()
+        assert empty(runtime)
+
+    story(floods)
+
+
+def test_bytes_close(story):
+    async def says_bytes(runtime):
+        visit = await knocks(joining=True)
+        visit.client.send(frame(BINARY, b"1"))
+        await settled()
+        assert codes(visit) == [1003]
+
+    story(says_bytes)
+
+
+def test_a_member_who_reads_nothing_costs_the_others_nothing_and_is_closed(story):
+    async def stalls(runtime):
+        alice, stalled = await knocks(joining=True), await knocks(joining=True)
+        stalled.stalls()
+        for number in range(200):
+            alice.client.send(message("speak", text=f"{number} " + "x" * 5000))
+            await settled()
+        spoken = kinds(alice).count("spoken")
+        assert spoken == 200
+        assert stalled.protocol not in runtime.sockets
+        assert runtime.hub.count() == 1
+        stalled.client.reads_on()
+        await settled()
+        assert codes(stalled) == [4011]
+
+    story(stalls, rate_limits=False)
+
+
+def test_a_member_who_stalls_is_sent_away_like_all_others(story):
+    async def drains(runtime):
+        visits = [await knocks(joining=True) for _ in range(2)]
+        visits[0].stalls()
+        loop = asyncio.get_running_loop()
+        await send_away(runtime.sockets, 250, loop.time() + 1)
+        assert runtime.hub.count() == 0
+        for visit in visits:
+            visit.client.reads_on()
+            await settled()
+            assert codes(visit) == [1012]
+            visit.client.send(close(1012))
+            await settled()
+        assert empty(runtime)
+
+    story(drains)
+
+
+LEAVES = {
+    "a reset": lambda client: client.reset(),
+    "FIN": lambda client: client.end(),
+    "a close": lambda client: client.send(close(1000)),
+    "nonsense, and FIN": lambda client: (client.send(b"\xff" * 9), client.end()),
+}
+
+
+@pytest.mark.parametrize("leaves", LEAVES.values(), ids=LEAVES)
+@pytest.mark.parametrize("joining", [False, True])
+@pytest.mark.parametrize("stalls", [False, True])
+def test_a_socket_that_is_gone_is_freed_at_once(story, leaves, joining, stalls):
+    """Not when garbage is collected: that is seldom, and there are many."""
+
+    async def comes_and_goes(runtime):
+        visit = await knocks(joining=joining)
+        if stalls:
+            visit.stalls()
+        (wire,) = runtime.sockets
+        line = weakref.ref(visit.client)
+        leaves(visit.client)
+        visit.client.reads_on()
+        await settled()
+        assert visit.gone()
+        assert empty(runtime)
+        assert wire.closed
+        del visit, wire
+        assert line() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        story(comes_and_goes)
+    finally:
+        gc.enable()
