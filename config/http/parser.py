@@ -184,7 +184,8 @@ class RequestParser:
             raise RoomError(Code.BAD_REQUEST, "This server reads no such Transfer-Encoding")
         if self._parser.should_upgrade():
             request.keep_alive = False
-        request.expects = request.headers.get(b"expect", b"").lower() == b"100-continue"
+        waits = request.headers.get(b"expect", b"").lower() == b"100-continue"
+        request.expects = waits and self._parser.get_http_version() == "1.1"
         self._body_max = self._route(request)
         self._taken = False
         if self._body_max == NO_BODY:

@@ -24,6 +24,7 @@ from contracts.exchange import CLOSE, NO_BODY, Ends, Response, Service, refused
 from contracts.incidents import report
 
 HEAD_WITHIN_S = 10.0  # from its first byte
+REST_WITHIN_S = 10.0  # of a request, once the one before it or it itself is answered
 STALLED_S = 30.0  # a reader who takes nothing for so long is given up
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 END = b"\r\n"
@@ -66,12 +67,14 @@ class ServiceProtocol(asyncio.Protocol):
         self._waiting: deque[Incoming] = deque()  # behind the one that is being answered
         self._unread = b""  # while some wait, or are too many for one piece
         self._busy = False  # answering
+        self._ends = False  # the next request is the last
         self._last = False  # no request is read any more
         self._reads = True  # and the transport brings what comes
         self._paused = False  # the other end reads too slowly
         self._unsent = 0  # bytes, when somebody last looked
         self._dated: list[tuple[bytes, bytes]] | None = None
         self._date_line = b""
+        self._rests = False  # a request is answered, and not yet complete
         self._stage = 0  # the parser's, for which there is a deadline
 
     # What the transport tells
@@ -105,7 +108,7 @@ class ServiceProtocol(asyncio.Protocol):
         """The caller has read most of it."""
         self._paused = False
         self._drained.clear()
-        self._go_on()
+        self._catch_up()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The caller is gone. What it asked for goes on, and nobody hears of it."""
@@ -113,10 +116,11 @@ class ServiceProtocol(asyncio.Protocol):
         self._let_go()
 
     def shutdown(self) -> None:
-        """The server ends: what is asked already is the last."""
-        self._last = True
-        self._unread = b""
-        if not self._busy:
+        """The server ends: what is asked already, or half asked, is the last."""
+        self._ends = True
+        if self._busy:
+            self._last = True
+        elif not self._parser.awaited:
             self._close()
 
     # Requests
@@ -140,8 +144,8 @@ class ServiceProtocol(asyncio.Protocol):
             self._wait_for_more()
         elif parser.upgrade:
             self._upgrade(parser.upgrade, rest)
-        elif not self._busy:
-            self._deadline.set(self._keep_alive_s)
+        elif self._rests and not self._busy:
+            self._wait()
 
     def _wait_for_more(self) -> None:
         """A head and a body have their time each, however many pieces they come in."""
@@ -158,7 +162,7 @@ class ServiceProtocol(asyncio.Protocol):
     def _take(self, request: Incoming) -> None:
         if self._last:
             return
-        if not request.keep_alive:
+        if self._ends or not request.keep_alive:
             self._last = True
         if self._busy:
             self._waiting.append(request)
@@ -228,15 +232,20 @@ class ServiceProtocol(asyncio.Protocol):
     def _go_on(self) -> None:
         if self._waiting or self._unread or self._paused or not self._reads:
             self._catch_up()
-        elif not self._parser.begun:
-            self._deadline.set(self._keep_alive_s)
+        else:
+            self._wait()
 
     def _catch_up(self) -> None:
         if self._waiting and not (self._busy or self._paused):
             self._answer(self._waiting.popleft())
         self._read_on()
-        if not (self._busy or self._parser.begun):
-            self._deadline.set(self._keep_alive_s)
+        if not (self._busy or self._waiting or self._paused):
+            self._wait()
+
+    def _wait(self) -> None:
+        """For the next request; or for the rest of one that has its answer already."""
+        self._rests = self._parser.begun
+        self._deadline.set(REST_WITHIN_S if self._rests else self._keep_alive_s)
 
     def _flow(self) -> None:
         """Read only when there is room for what comes."""
