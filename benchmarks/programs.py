@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import commits, frames, lobby, machine, processes
+from benchmarks import commits, crowds, frames, lobby, machine, processes
 from benchmarks.cores import CLIENTS, pinned
 from benchmarks.load import NoFigures
 from scripts.lib.bootstrap import ROOT, say
@@ -18,6 +18,7 @@ PROGRAMS = {
     "compare": (lobby.compare, 5.0, "the same, side by side with Colyseus (BENCH_NODE)"),
     "processes": (processes.measure, 5.0, "one realtime process, and two that share the rooms"),
     "frames": (frames.measure, 0.5, "microseconds for each WebSocket frame that is read"),
+    "crowds": (crowds.measure, 45.0, "10,000 idle sockets, and a room half of which never reads"),
     "commits": (commits.measure, 2.0, "commits per second of each store"),
 }
 
