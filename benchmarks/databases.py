@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -18,6 +19,9 @@ Make: TypeAlias = Callable[[Path], AbstractContextManager[Database]]
 # The server's own processes have no database; whoever else uses the server is not counted.
 _WORKERS = """SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()
     AND (datname = current_database() OR datname IS NULL)"""
+
+_CONNECTIONS = """SELECT pid FROM pg_stat_activity
+    WHERE pid <> pg_backend_pid() AND datname = current_database()"""
 
 _KEPT = "SELECT count(*), count(DISTINCT xmin::text) FROM room_journal"
 _TRANSACTIONS = """SELECT xact_commit + xact_rollback FROM pg_stat_database
@@ -71,3 +75,14 @@ def workers(database: Database) -> list[int]:
     if isinstance(database, SqliteFile):
         return []
     return [pid for (pid,) in database.rows(_WORKERS)]
+
+
+def confine(core: int, database: Database) -> None:
+    """Hold the server's processes for a database's own connections to a core, where this user may.
+    Connections that are opened later are free again."""
+    if isinstance(database, SqliteFile):
+        return
+    for (pid,) in database.rows(_CONNECTIONS):
+        with suppress(OSError):
+            if "postgres" in Path(f"/proc/{pid}/comm").read_text():  # and not on another machine
+                os.sched_setaffinity(pid, {core})

@@ -76,18 +76,19 @@ def medians(rounds: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: median(one[name] for one in rounds) for name in rounds[0]}
 
 
-def spread(values: Sequence[float]) -> str:
+def spread(values: Sequence[float], digits: int = 0) -> str:
     """The median, and between which values it lies: `2,512 (2,480-2,540)`."""
-    return f"{median(values):,.0f} ({min(values):,.0f}-{max(values):,.0f})"
+    low, high = min(values), max(values)
+    return f"{median(values):,.{digits}f} ({low:,.{digits}f}-{high:,.{digits}f})"
 
 
-def shares(parts: dict[str, float]) -> str:
+def shares(parts: dict[str, float], digits: int = 0) -> str:
     """A sum and what it is made of: `389 = lobby 215 + realtime 174`."""
-    whole = {name: round(part) for name, part in parts.items() if round(part)}
-    total = str(sum(whole.values()))
-    if len(whole) < 2:
+    shown = {name: round(part, digits) for name, part in parts.items() if round(part, digits)}
+    total = f"{sum(shown.values()):.{digits}f}"
+    if len(shown) < 2:
         return total
-    return f"{total} = " + " + ".join(f"{name} {part}" for name, part in whole.items())
+    return f"{total} = " + " + ".join(f"{name} {part:.{digits}f}" for name, part in shown.items())
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

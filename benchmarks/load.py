@@ -6,14 +6,11 @@ import json
 import shutil
 import subprocess
 from functools import cache
-from pathlib import Path
 
 from benchmarks.figures import Round
 from benchmarks.services import Running, Workload
 from scripts.lib.bootstrap import ROOT
 
-SOURCE = ROOT / "benchmarks" / "client" / "httpload.c"
-PROGRAM = ROOT / "var" / "httpload"
 WARM_S = 2.0
 
 
@@ -26,10 +23,11 @@ def load(running: Running, workload: Workload, measure_s: float) -> Round:
     ports = ",".join(map(str, running.ports))
     options = [ports, workload.routes, workload.clients, workload.joins, WARM_S, measure_s]
     words = [workload.header, workload.create, workload.key, workload.join]
-    command = [str(client()), *map(str, options), *words]
+    command = [compiled("httpload"), *map(str, options), *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as loading:
         assert loading.stdout
         loading.stdout.readline()  # it is warm
+        running.confine()
         before = running.cpu_s()
         said = loading.stdout.readline()
         after = running.cpu_s()
@@ -39,10 +37,12 @@ def load(running: Running, workload: Workload, measure_s: float) -> Round:
 
 
 @cache
-def client() -> Path:
-    """The client, compiled."""
+def compiled(client: str) -> str:
+    """The program of one of the clients in C."""
     compiler = shutil.which("cc")
     if not compiler:
-        raise NoFigures("the client is written in C, and there is no cc to compile it.")
-    subprocess.run([compiler, "-O2", "-o", str(PROGRAM), str(SOURCE)], check=True)
-    return PROGRAM
+        raise NoFigures("the clients are written in C, and there is no cc to compile them.")
+    source, program = ROOT / "benchmarks" / "client" / f"{client}.c", ROOT / "var" / client
+    program.parent.mkdir(exist_ok=True)
+    subprocess.run([compiler, "-O2", "-o", str(program), str(source)], check=True)
+    return str(program)

@@ -1,16 +1,15 @@
-"""`lobby` and `compare`: create and join through both tiers, each round on servers of its own."""
+"""`lobby`: create and join through both tiers, each round on servers of its own."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks import CLIENT_COUNT, JOINS, databases, machine, node
+from benchmarks import CLIENT_COUNT, JOINS, databases, machine
 from benchmarks.cores import CLIENTS, SERVERS
-from benchmarks.figures import HEAD, Round, ratio, row, table
+from benchmarks.figures import HEAD, Round, row, table
 from benchmarks.load import WARM_S, load
-from benchmarks.services import SWITCHES, Service, colyseus, greenroom
-from config.serving import GARBAGE_THRESHOLDS
+from benchmarks.services import Service, greenroom, switches
 from scripts.lib.bootstrap import say
 
 Rounds = dict[str, list[Round]]
@@ -20,16 +19,6 @@ def measure(folder: Path, rounds: int, seconds: float) -> None:
     """Greenroom on each database there is."""
     measured = run(services(), folder, rounds, seconds)
     print(table(HEAD, [row(name, ours) for name, ours in measured.items()]))
-
-
-def compare(folder: Path, rounds: int, seconds: float) -> None:
-    """The same beside a peer; the ratio is the median of the rounds' ratios."""
-    peer = colyseus(node.folder())
-    machine.fact("peer", node.versions())
-    measured = run([*services(), peer], folder, rounds, seconds)
-    theirs = measured[peer.name]
-    rows = [[*row(name, ours), ratio(ours, theirs)] for name, ours in measured.items()]
-    print(table([*HEAD, f"times {peer.name}"], rows))
 
 
 def services() -> list[Service]:
@@ -44,21 +33,21 @@ def run(services: list[Service], folder: Path, rounds: int, seconds: float) -> R
     measured: Rounds = defaultdict(list)
     for number in range(1, rounds + 1):
         for service in services:
+            assert service.lobby
             with service.start(folder) as running:
-                one = load(running, service.workload, seconds)
+                one = load(running, service.lobby, seconds)
             measured[service.name].append(one)
             say(f"round {number}, {service.name}: {one.requests_per_s:,.0f} requests/s")
     return measured
 
 
 def describe(rounds: int, seconds: float) -> None:
-    switches = [f"{name}={value}" for name, value in SWITCHES.items()]
+    machine.fact("switches", switches())
     machine.fact(
-        "switches",
-        f"{', '.join(switches)}; both tiers: SCHED_BATCH, gc thresholds "
-        f"{GARBAGE_THRESHOLDS}; all else as it comes",
+        "cores",
+        f"services on {SERVERS}, client on {CLIENTS}, PostgreSQL's connections on "
+        f"{SERVERS} where this user may say so",
     )
-    machine.fact("cores", f"services on {SERVERS}, client on {CLIENTS}, PostgreSQL on any")
     machine.fact(
         "work",
         f"{CLIENT_COUNT} clients, each: create a room, join it {JOINS} times, again; "

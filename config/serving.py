@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import resource
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
+
+from config.http.protocol import http_protocol
 
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
 FILES_MAX = 65_536  # that a process asks for: each socket is one
@@ -21,7 +24,7 @@ def server_config(application: str, host: str, port: int, **more: Any) -> uvicor
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=cast("type[asyncio.Protocol]", http_protocol),
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar, cast
+from typing import TypeVar
 
-import httpx
 import msgspec
 
 from contracts import jsonio
 from contracts.errors import CATALOGUE, Code, ErrorBody, ErrorInfo, RoomError
 from contracts.http import MatchReport, RegisterReply, RoomMatches, RoomState
+from contracts.http1 import Answer
 
 Told = TypeVar("Told", bound=msgspec.Struct)
 # In a list, settings lie deeper than `jsonio.check` allows. It saw them when the rooms took them.
@@ -29,15 +28,14 @@ class BrokenAnswer(RoomError):
         return self.reason
 
 
-def read(answer: httpx.Response, model: type[Told], about: str) -> Told:
+def read(answer: Answer, model: type[Told], about: str) -> Told:
     """The answer as `model`, when it is a success about the right room or match; `about` is empty
     for what has no id. Raises RoomError."""
-    body = _body(answer)
-    if answer.status_code != 200:
-        raise _refusal(answer, body)
+    if answer.status != 200:
+        raise _refusal(answer)
     decode = jsonio.decode if issubclass(model, _CHECKED) else jsonio.decode_checked
     try:
-        told = decode(body, model)
+        told = decode(answer.body, model)
     except RoomError as error:
         raise BrokenAnswer(f"status 200, {error.message}") from None
     if not _is_about(told, about):
@@ -57,8 +55,8 @@ def _is_about(told: msgspec.Struct, about: str) -> bool:
             return not about
 
 
-def _refusal(answer: httpx.Response, body: bytes) -> RoomError:
-    status, error = answer.status_code, _error_of(body)
+def _refusal(answer: Answer) -> RoomError:
+    status, error = answer.status, _error_of(answer.body)
     if status == 401 or (error and error.code is Code.UNAUTHORIZED):
         reason = "it refused our service key; is GREENROOM_SERVICE_KEY the same on both sides?"
         return BrokenAnswer(reason, repeatable=False)
@@ -70,11 +68,6 @@ def _refusal(answer: httpx.Response, body: bytes) -> RoomError:
     return BrokenAnswer(f"status {status}")
 
 
-def _body(answer: httpx.Response) -> bytes:
-    """The bytes as they came: no encoding was asked for, so none is undone."""
-    return b"".join(cast(Iterable[bytes], answer.stream))
-
-
 def _error_of(body: bytes) -> ErrorInfo | None:
     try:
         return jsonio.decode(body, ErrorBody).error
@@ -82,6 +75,6 @@ def _error_of(body: bytes) -> ErrorInfo | None:
         return None
 
 
-def _retry_after_s(answer: httpx.Response) -> float | None:
-    text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
+def _retry_after_s(answer: Answer) -> float | None:
+    text = answer.headers.get(b"retry-after", b"")
+    return float(text) if text.isdigit() and len(text) < 6 else None

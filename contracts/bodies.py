@@ -33,5 +33,10 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes:
                 body += event.get("body", b"")
                 more = event.get("more_body", False)
     except TimeoutError:
-        raise RoomError(Code.BAD_REQUEST, "The body did not come in time") from None
+        raise late() from None
     return body
+
+
+def late() -> RoomError:
+    """The refusal of a request whose body takes too long."""
+    return RoomError(Code.BAD_REQUEST, "The body did not come in time")

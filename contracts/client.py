@@ -38,6 +38,7 @@ from contracts.paths import (
 from contracts.processes import Call, Process
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.ring import Ring
+from contracts.transport import Transport
 
 RETRY_IN_S = 0.05  # with less time left, a second try could not end well
 PING_TIMEOUT_S = 1.0
@@ -60,13 +61,13 @@ class RealtimeClient:
         urls: Sequence[str],
         service_key: str,
         *,
-        transport: httpx.AsyncBaseTransport,
+        transport: Transport,
         try_timeout_s: float,
         total_timeout_s: float,
         calls_max: int,
     ) -> None:
         self._processes = [Process.at(httpx.URL(url), service_key) for url in urls]
-        self._ring = Ring([one.url.netloc.decode() for one in self._processes])
+        self._ring = Ring([one.netloc for one in self._processes])
         self._transport = transport
         self._try_timeout_s = try_timeout_s
         self._total_timeout_s = total_timeout_s
@@ -114,10 +115,11 @@ class RealtimeClient:
 
     async def _alive(self, process: Process) -> bool:
         try:
-            answer = await self._send(process, Call("GET", "/healthz"), _now() + PING_TIMEOUT_S)
+            request, deadline = process.request(Call("GET", "/healthz")), _now() + PING_TIMEOUT_S
+            answer = await self._transport.exchange(process.origin, request, deadline)
         except httpx.TransportError:
             return False
-        return answer.status_code == 200
+        return answer.status == 200
 
     async def close(self) -> None:
         """Close the connections that lie idle."""
@@ -151,7 +153,7 @@ class RealtimeClient:
     ) -> Told:
         deadline = min(_now() + self._try_timeout_s, give_up_at)
         try:
-            answer = await self._send(process, call, deadline)
+            answer = await self._transport.exchange(process.origin, process.request(call), deadline)
         except (httpx.NetworkError, httpx.ConnectTimeout):
             raise RoomError(Code.REALTIME_UNAVAILABLE) from None
         except httpx.TimeoutException:
@@ -159,9 +161,6 @@ class RealtimeClient:
         except httpx.TransportError as error:
             raise BrokenAnswer(str(error)) from None
         return read(answer, model, call.about)
-
-    async def _send(self, process: Process, call: Call, deadline: float) -> httpx.Response:
-        return await self._transport.handle_async_request(process.request(call, deadline))
 
 
 def _now() -> float:

@@ -8,7 +8,9 @@ from typing import NamedTuple, cast
 
 import httpx
 
-from contracts.http1 import Answer
+from contracts.deadline import Deadline
+from contracts.http1 import Answer, AnswerReader
+from contracts.limits import ANSWER_MAX_BYTES
 
 
 class Origin(NamedTuple):
@@ -31,8 +33,9 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.closed = False
-        self._answer: Answer | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._reader = AnswerReader()
+        self._waiter: asyncio.Future[Answer] | None = None
+        self._deadline = Deadline(self.loop, self._be_late)
 
     @classmethod
     async def open(cls, origin: Origin, timeout_s: float, tls: ssl.SSLContext) -> HttpConnection:
@@ -49,26 +52,25 @@ class HttpConnection(asyncio.Protocol):
             raise httpx.ConnectError(str(error)) from error
         return connection
 
-    async def exchange(self, request: bytes, answer: Answer, deadline: float) -> None:
-        """Send a request and fill `answer`, before `deadline` on the loop's clock.
+    async def exchange(self, request: bytes, deadline: float) -> Answer:
+        """Send a request and read its answer, before `deadline` on the loop's clock.
 
         Raises ReadTimeout, ReadError or RemoteProtocolError; the connection is closed then.
         """
         if self.closed:  # since it was opened: nobody would answer, or say that it is gone
             raise httpx.ReadError("The connection was closed")
-        self._answer, self._waiter = answer, self.loop.create_future()
-        timer = self.loop.call_at(
-            deadline, self._fail, httpx.ReadTimeout("no whole answer in time")
-        )
+        self._waiter = self.loop.create_future()
+        self._reader.expect(ANSWER_MAX_BYTES)
+        self._deadline.set_at(deadline)
         try:
             self._transport.write(request)
-            await self._waiter
+            return await self._waiter
         except BaseException:
             self.close()
             raise
         finally:
-            timer.cancel()
-            self._answer = self._waiter = None
+            self._deadline.clear()
+            self._waiter = None
 
     def close(self) -> None:
         """Close at once, with whatever is still under way."""
@@ -81,7 +83,7 @@ class HttpConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """More of the answer; without one, the server speaks out of turn and is not heard again."""
-        if self._answer is None or self._answer.complete:
+        if self._waiter is None or self._waiter.done():
             self.close()
         else:
             self._feed(data)
@@ -89,23 +91,27 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> None:
         """The server says no more; for some answers that is their end."""
         self.closed = True
-        if self._answer is not None:
+        if self._waiter and not self._waiter.done():
             self._feed(b"")
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection is gone."""
         self.closed = True
         self._fail(httpx.ReadError(str(error or "The connection was closed")))
+        self._deadline.close()
+        self._reader.close()
 
     def _feed(self, data: bytes) -> None:
-        assert self._answer is not None  # noqa: S101  both callers looked
         try:
-            self._answer.feed(data)
+            answer = self._reader.feed(data)
         except httpx.TransportError as error:
             self._fail(error)
         else:
-            if self._answer.complete and self._waiter and not self._waiter.done():
-                self._waiter.set_result(None)
+            if answer and self._waiter:
+                self._waiter.set_result(answer)
+
+    def _be_late(self) -> None:
+        self._fail(httpx.ReadTimeout("no whole answer in time"))
 
     def _fail(self, error: Exception) -> None:
         if self._waiter and not self._waiter.done():

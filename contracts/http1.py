@@ -1,6 +1,8 @@
-"""HTTP/1.1 as bytes: a request to send, an answer to feed. No sockets and no clock."""
+"""HTTP/1.1 as a caller reads it: answers to feed. No sockets and no clock."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import httptools
 import httpx
@@ -8,41 +10,40 @@ import httpx
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 
-def request_bytes(request: httpx.Request) -> bytes:
-    """The whole request, so that one `send` is enough."""
-    target: bytes = request.extensions.get("target") or request.url.raw_path
-    head = [b"%b %b HTTP/1.1" % (request.method.encode(), target)]
-    head += [b"%b: %b" % header for header in request.headers.raw]
-    return b"\r\n".join(head) + b"\r\n\r\n" + request.read()
+class Answer(NamedTuple):
+    """A complete answer. Header names are lower case; of equal ones the last is kept."""
+
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+    keep_alive: bool  # whether the connection carries another exchange
 
 
-class Answer:
-    """An answer as it arrives; RemoteProtocolError for what is not HTTP or exceeds the limit.
+class AnswerReader:
+    """The answers on one connection, one after the other. Methods named `on_…` are called by the
+    parser."""
 
-    Methods named `on_…` are called by the parser.
-    """
-
-    def __init__(self, max_bytes: int) -> None:
-        self.complete = False
-        self.keep_alive = False
-        self._headers_complete = False
-        self._bytes_left = max_bytes
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body = bytearray()
+    def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
+        self.answer: Answer | None = None  # when it is complete
+        self._expected = False
+        self._bytes_left = 0
+        self._status = 0  # of the answer proper, once its headers are complete
+        self._headers: dict[bytes, bytes] = {}
+        self._body = b""
 
-    @property
-    def response(self) -> httpx.Response:
-        """The complete answer as httpx knows it."""
-        body = httpx.ByteStream(bytes(self._body))
-        return httpx.Response(self._status, headers=self._headers, stream=body)
+    def expect(self, max_bytes: int) -> None:
+        """A request was sent; headers count to the limit of its answer."""
+        self.answer = None
+        self._expected = True
+        self._bytes_left = max_bytes
+        self._status = 0
+        self._body = b""
 
-    @property
-    def _status(self) -> int:
-        return int(self._parser.get_status_code())
-
-    def feed(self, data: bytes) -> None:
-        """Read what came; nothing means that the server has closed. Headers count to the limit."""
+    def feed(self, data: bytes) -> Answer | None:
+        """Read what came; nothing means that the server has closed. Returns the answer when it is
+        complete. Raises RemoteProtocolError for what is not HTTP, was not asked for or exceeds the
+        limit, and ReadError when it breaks off."""
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
             raise httpx.RemoteProtocolError("The answer is too large")
@@ -52,32 +53,38 @@ class Answer:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise httpx.RemoteProtocolError(f"Not an HTTP answer: {error}") from error
+        return self.answer
 
-    def _end(self) -> None:
+    def close(self) -> None:
+        """Nothing more will be fed. The parser knows us, and we know it: nobody else ends that."""
+        del self._parser
+
+    def _end(self) -> Answer:
         """Only an answer that announced no length may end by a close."""
-        announced = any(name.lower() in _LENGTHS for name, _ in self._headers)
-        if announced or not self._headers_complete:
+        if not self._status or _LENGTHS & self._headers.keys():
             raise httpx.ReadError("The connection was closed before the answer was complete")
-        self.complete = True
+        return Answer(self._status, self._headers, self._body, keep_alive=False)
 
     def on_message_begin(self) -> None:
         """Whatever follows a complete answer was not asked for."""
-        if self.complete:
+        if self.answer or not self._expected:
             raise httpx.RemoteProtocolError("Two answers to one request")
-        self._headers.clear()  # those of a 1xx, which comes before the answer proper
+        self._headers = {}  # without those of a 1xx, which comes before the answer proper
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Nothing encoded was asked for, and a few bytes of it may hide a great many."""
-        if name.lower() == b"content-encoding":
-            raise httpx.RemoteProtocolError("The answer is encoded")
-        self._headers.append((name, value))
+        self._headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
-        self._headers_complete = self._status >= 200
+        """Nothing encoded was asked for, and a few bytes of it may hide a great many."""
+        if b"content-encoding" in self._headers:
+            raise httpx.RemoteProtocolError("The answer is encoded")
+        status = self._parser.get_status_code()
+        self._status = status if status >= 200 else 0
 
     def on_body(self, data: bytes) -> None:
         self._body += data
 
     def on_message_complete(self) -> None:
-        self.complete = self._status >= 200
-        self.keep_alive = bool(self._parser.should_keep_alive())
+        if self._status:
+            keep_alive = self._parser.should_keep_alive()
+            self.answer = Answer(self._status, self._headers, self._body, keep_alive)

@@ -42,7 +42,7 @@ def room_path(party: str, room_id: str) -> str:
 
 def register_path(party: str, room_id: str) -> str:
     """Where the lobby registers a player (service key)."""
-    return room_path(party, room_id) + "/register"
+    return f"/parties/{party}/{room_id}/register"
 
 
 def state_path(party: str, room_id: str) -> str:
@@ -65,8 +65,8 @@ def match_path(match_id: str) -> str:
     return f"/matches/{match_id}"
 
 
-def socket_url(public_url: str, party: str, room_id: str) -> str:
-    """The `wsUrl` of a room: `public_url` with a WebSocket scheme, plus the room's path."""
+def sockets_url(public_url: str) -> str:
+    """What the `wsUrl` of every room begins with, before the room's path: `public_url` with a
+    WebSocket scheme."""
     scheme, separator, rest = public_url.rstrip("/").partition("://")
-    scheme = {"http": "ws", "https": "wss"}.get(scheme, scheme)
-    return scheme + separator + rest + room_path(party, room_id)
+    return {"http": "ws", "https": "wss"}.get(scheme, scheme) + separator + rest

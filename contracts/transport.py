@@ -1,4 +1,4 @@
-"""HTTP/1.1 over pooled connections, as an httpx transport with a total deadline.
+"""HTTP/1.1 over pooled connections, with a total deadline.
 
 httpx's own transport has a timeout per read and none in all, so a server that sends a byte a
 second holds its caller for ever; and it costs many times what the call itself does. This one does
@@ -11,23 +11,33 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import defaultdict
+from typing import Protocol
 
 import httpx
 
-from contracts.connection import HttpConnection, Origin, origin_of
-from contracts.http1 import Answer, request_bytes
-from contracts.limits import ANSWER_MAX_BYTES
+from contracts.connection import HttpConnection, Origin
+from contracts.http1 import Answer
 
 IDLE_MAX = 256  # connections kept per server; more are closed when their answer has been read
 
 
-class KeepAliveTransport(httpx.AsyncBaseTransport):
-    """Sends a request and reads its whole answer before `request.extensions["deadline"]`.
+class Transport(Protocol):
+    """How a client reaches servers."""
 
-    The deadline is on the running loop's clock. Raises httpx's transport errors: ConnectError and
-    ConnectTimeout when there is no connection to be had, ReadTimeout after the deadline, ReadError
-    when the connection broke, RemoteProtocolError when what came is not an answer or is longer than
-    ANSWER_MAX_BYTES.
+    async def exchange(self, origin: Origin, request: bytes, deadline: float) -> Answer:
+        """Send a whole request and read its whole answer before `deadline`, on the running loop's
+        clock. Raises httpx's transport errors."""
+
+    async def aclose(self) -> None:
+        """Close the connections that lie idle."""
+
+
+class KeepAliveTransport:
+    """A Transport over TCP and TLS.
+
+    Raises ConnectError and ConnectTimeout when there is no connection to be had, ReadTimeout after
+    the deadline, ReadError when the connection broke, RemoteProtocolError when what came is not an
+    answer or is longer than ANSWER_MAX_BYTES.
     """
 
     def __init__(self, connect_timeout_s: float, *, tls: ssl.SSLContext | None = None) -> None:
@@ -35,19 +45,24 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
         self._tls = tls or ssl.create_default_context()
         self._idle: defaultdict[Origin, list[HttpConnection]] = defaultdict(list)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def exchange(self, origin: Origin, request: bytes, deadline: float) -> Answer:
         """One request, one answer. A dead pooled connection is replaced at once."""
-        origin, deadline = origin_of(request.url), request.extensions["deadline"]
-        if pooled := self._take(origin):
+        connection = self._take(origin)
+        if connection:
             try:
-                return await self._exchange(pooled, origin, request, deadline)
+                answer = await connection.exchange(request, deadline)
             except httpx.NetworkError:
                 pass  # the server closed it while it lay here, which says nothing about the server
             except httpx.ReadTimeout:
                 self._forget(origin)  # its host may be gone without a word, and theirs with it
                 raise
+            else:
+                self._keep(connection, origin, answer)
+                return answer
         connection = await self._connect(origin, deadline)
-        return await self._exchange(connection, origin, request, deadline)
+        answer = await connection.exchange(request, deadline)
+        self._keep(connection, origin, answer)
+        return answer
 
     async def aclose(self) -> None:
         """Close the connections that lie idle."""
@@ -67,17 +82,12 @@ class KeepAliveTransport(httpx.AsyncBaseTransport):
             raise httpx.ReadTimeout("no time is left to connect")
         return await HttpConnection.open(origin, min(self._connect_timeout_s, left_s), self._tls)
 
-    async def _exchange(
-        self, connection: HttpConnection, origin: Origin, request: httpx.Request, deadline: float
-    ) -> httpx.Response:
-        answer = Answer(ANSWER_MAX_BYTES)
-        await connection.exchange(request_bytes(request), answer, deadline)
+    def _keep(self, connection: HttpConnection, origin: Origin, answer: Answer) -> None:
         idle = self._idle[origin]
         if answer.keep_alive and not connection.closed and len(idle) < IDLE_MAX:
             idle.append(connection)
         else:
             connection.close()
-        return answer.response
 
     def _take(self, origin: Origin) -> HttpConnection | None:
         """The connection used last, which is the likeliest to live."""

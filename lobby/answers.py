@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
-
 from contracts import jsonio
 from contracts.errors import RoomError
+from contracts.exchange import JSON_HEAD, Response, refused
 
-JSON = {"Content-Type": "application/json", "X-Content-Type-Options": "nosniff"}
+NO_SNIFF = b"x-content-type-options: nosniff\r\n"
+HEAD = JSON_HEAD + NO_SNIFF
+PRIVATE_HEAD = HEAD + b"cache-control: no-store\r\n"
 
 
-def answer(value: object, status: int = 200) -> HttpResponse:
+def answer(value: object, status: int = 200) -> Response:
     """`value` as JSON."""
-    return HttpResponse(jsonio.encode(value), status=status, headers=JSON)
+    return Response(status, HEAD, jsonio.encode(value))
 
 
-def private(value: object, status: int = 200) -> HttpResponse:
+def private(value: object, status: int = 200) -> Response:
     """`value` as JSON that no cache keeps: it holds a player's token."""
-    response = answer(value, status)
-    response["Cache-Control"] = "no-store"
-    return response
+    return Response(status, PRIVATE_HEAD, jsonio.encode(value))
 
 
-def refusal(error: RoomError) -> HttpResponse:
+def refusal(error: RoomError) -> Response:
     """`error` as JSON, with its status and headers."""
-    response = answer(error.body, error.status)
-    for name, value in error.headers.items():
-        response[name] = value
-    return response
+    return refused(error).also(NO_SNIFF)

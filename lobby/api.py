@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import MethodNotAllowed
-from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from contracts.errors import Code, RoomError
+from contracts.exchange import Response
+from lobby.errors import refusal_of
+from lobby.requests import ApiRequest
 
 
 class ApiView(APIView):
@@ -29,36 +30,40 @@ class ApiView(APIView):
     permission_classes = ()
     view_is_async = True  # Django looks at get, post and so on, which not every view has
 
-    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    @classmethod
+    def answer(cls, request: ApiRequest, **kwargs: Any) -> Awaitable[Response]:
+        """What the function made by `as_view` does, on a view of its own for each request."""
+        view = cls()
+        view.setup(request, **kwargs)
+        return view.dispatch(request, **kwargs)
+
+    async def dispatch(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """REST framework's own, on the event loop: views wait for the realtime service there."""
-        self.args, self.kwargs = args, kwargs
-        self.request = self.initialize_request(request, *args, **kwargs)
         try:
-            self.initial(self.request, *args, **kwargs)
-            return await self._handler()(self.request, *args, **kwargs)
+            self.initial(request, *args, **kwargs)
+            return await self._handler()(request, *args, **kwargs)
         except Exception as error:  # noqa: BLE001  every failure has an answer
             return self.handle_exception(error)
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: ApiRequest, *args: Any, **kwargs: Any) -> None:
         """What happens before the method's own function."""
         self.check_throttles(request)
 
-    @property
-    def default_response_headers(self) -> dict[str, str]:
-        """None: 405 and OPTIONS say Allow, the CORS middleware says Vary."""
-        return {}
+    def handle_exception(self, exc: Exception) -> Response:
+        """What was raised, as an answer."""
+        return refusal_of(exc, self)
 
-    def _handler(self) -> Callable[..., Awaitable[HttpResponse]]:
-        name = str(self.request.method).lower()
+    def _handler(self) -> Callable[..., Awaitable[Response]]:
+        name = self.request.method.lower()
         return getattr(self, name if name in self.http_method_names else "", self.not_allowed)
 
-    async def not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    async def not_allowed(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """405, as REST framework says it."""
-        raise MethodNotAllowed(str(request.method))
+        raise MethodNotAllowed(request.method)
 
-    async def options(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+    async def options(self, request: ApiRequest, *args: Any, **kwargs: Any) -> Response:
         """The methods that this path takes."""
-        return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+        return Response(204, f"allow: {', '.join(self.allowed_methods)}\r\n".encode())
 
 
 class NothingView(ApiView):
@@ -66,6 +71,6 @@ class NothingView(ApiView):
 
     schema = None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: ApiRequest, *args: Any, **kwargs: Any) -> None:
         """There is nothing here, so no method is wrong either."""
         raise RoomError(Code.NOT_FOUND)

@@ -6,11 +6,11 @@ import re
 from typing import TypeVar
 
 import msgspec
-from rest_framework.request import Request
 
 from contracts import jsonio
 from contracts.errors import Code, RoomError, bad_request
 from contracts.limits import BODY_MAX_BYTES
+from lobby.requests import ApiRequest
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -19,26 +19,22 @@ _KEY = re.compile(KEY_PATTERN)
 _JSON = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 
 
-def decoded(request: Request, model: type[T]) -> T:
+def decoded(request: ApiRequest, model: type[T]) -> T:
     """The body as `model`. Raises UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE or BAD_REQUEST."""
-    if not _JSON.fullmatch(request.META.get("CONTENT_TYPE", "")):
+    kind = request.header(b"content-type")
+    if kind != b"application/json" and not _JSON.fullmatch(kind.decode("latin-1")):
         raise RoomError(Code.UNSUPPORTED_MEDIA_TYPE)
-    return jsonio.decode(_read(request), model)
-
-
-def idempotency_key(request: Request) -> str:
-    """The key that the caller chose, or an empty string."""
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None:
-        return ""
-    if not _KEY.fullmatch(key):
-        raise bad_request("Idempotency-Key", "must be 22-128 letters, digits, - or _")
-    return str(key)
-
-
-def _read(request: Request) -> bytes:
-    """One byte more than the limit is enough to know, whatever length was announced."""
-    body: bytes = request.read(BODY_MAX_BYTES + 1)
+    body = request.sent.body
     if len(body) > BODY_MAX_BYTES:
         raise RoomError(Code.PAYLOAD_TOO_LARGE)
-    return body
+    return jsonio.decode(body, model)
+
+
+def idempotency_key(request: ApiRequest) -> str:
+    """The key that the caller chose, or an empty string."""
+    if b"idempotency-key" not in request.sent.headers:
+        return ""
+    key = request.header(b"idempotency-key").decode("latin-1")
+    if not _KEY.fullmatch(key):
+        raise bad_request("Idempotency-Key", "must be 22-128 letters, digits, - or _")
+    return key

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.http import HttpRequest, HttpResponse
+from contracts.exchange import Request, Response
 
-PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "Content-Type, Idempotency-Key",
-    "Access-Control-Max-Age": "600",
-}
+PREFLIGHT = Response(
+    204,
+    b"access-control-allow-methods: GET, POST\r\n"
+    b"access-control-allow-headers: Content-Type, Idempotency-Key\r\n"
+    b"access-control-max-age: 600\r\n",
+)
+VARY = b"vary: Origin\r\n"
 
 
-def preflight(request: HttpRequest) -> HttpResponse | None:
+def preflight(request: Request) -> Response | None:
     """The answer to a browser that asks before it sends, None for any other request. Unless the
     answer then allows the page's origin, the browser takes it for a no."""
-    if request.method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META:
-        return HttpResponse(status=204, headers=PREFLIGHT_HEADERS)
+    if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
+        return PREFLIGHT
     return None
 
 
-def mark(response: HttpResponse, request: HttpRequest, origins: Collection[str]) -> None:
-    """Say on `response` whether the page that asked may read it."""
-    response["Vary"] = "Origin"
-    origin = request.META.get("HTTP_ORIGIN", "")
-    if origin in origins:
-        response["Access-Control-Allow-Origin"] = origin
-        response["Access-Control-Expose-Headers"] = "Retry-After"
+def marked(response: Response, request: Request, origins: Collection[bytes]) -> Response:
+    """`response`, which says whether the page that asked may read it."""
+    origin = request.header(b"origin")
+    if origin not in origins:
+        return response.also(VARY)
+    allowed = b"access-control-allow-origin: %b\r\n" % origin
+    return response.also(VARY, allowed, b"access-control-expose-headers: Retry-After\r\n")

@@ -9,14 +9,14 @@ from functools import cache
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 
+from contracts.exchange import Response
 from contracts.http import Health
 from lobby import wiring
 from lobby.answers import answer
 from lobby.api import ApiView
+from lobby.requests import ApiRequest
 
 CHECKED_WITHIN_S = 5.0  # a database that hangs would hold whoever asks for as long
 
@@ -25,7 +25,7 @@ class HealthView(ApiView):
     """/healthz"""
 
     @extend_schema(operation_id="readHealth", responses=Health)
-    async def get(self, request: Request) -> HttpResponse:
+    async def get(self, request: ApiRequest) -> Response:
         """Always the same, as long as the loop turns."""
         return answer(Health("ok"))
 
@@ -34,7 +34,7 @@ class ReadyView(ApiView):
     """/readyz"""
 
     @extend_schema(operation_id="readReadiness", responses={200: Health, 503: Health})
-    async def get(self, request: Request) -> HttpResponse:
+    async def get(self, request: ApiRequest) -> Response:
         """503 without a usable database. Without the realtime service it is degraded and 200: no
         other lobby would do better, and taking this one away would only hide why."""
         checks = await readiness.checks()

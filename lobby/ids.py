@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-import uuid
 from collections.abc import Callable
+from io import BytesIO
 
 from contracts.limits import ROOM_ID_ALPHABET, ROOM_ID_LENGTH
 
@@ -20,8 +20,12 @@ class Mint:
         self._draw = draw
 
     def player_id(self) -> str:
-        """`p_` and a version 4 UUID."""
-        return f"p_{uuid.UUID(bytes=self._draw('player id')[:16], version=4)}"
+        """`p_` and a version 4 UUID (RFC 9562, 5.4), written as `str` of one is."""
+        chance = bytearray(self._draw("player id")[:16])
+        chance[6] = chance[6] & 0x0F | 0x40  # the version
+        chance[8] = chance[8] & 0x3F | 0x80  # and the variant
+        text = chance.hex()
+        return f"p_{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def player_token(self) -> str:
         """`pt_` and 256 bits."""
@@ -37,8 +41,10 @@ class Mint:
 
 
 def by_chance() -> Mint:
-    """Ids that never come again."""
-    return Mint(lambda _label: secrets.token_bytes(32))
+    """Ids that never come again. The chance for the first two, enough for a join, is one call of
+    the system's."""
+    chance = BytesIO(secrets.token_bytes(64))
+    return Mint(lambda _label: chance.read(32) or secrets.token_bytes(32))
 
 
 def by_key(secret: bytes, key: str, party: str, path: str) -> Mint:

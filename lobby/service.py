@@ -17,7 +17,6 @@ from contracts.http import (
     JoinRoom,
     Leaderboard,
     MatchReport,
-    RegisterReply,
     RegisterRequest,
     RoomMatches,
     RoomPage,
@@ -25,7 +24,7 @@ from contracts.http import (
 )
 from contracts.limits import ROOM_ID_ATTEMPTS
 from contracts.parties import SETTINGS
-from contracts.paths import is_party, socket_url
+from contracts.paths import is_party, room_path, sockets_url
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.usernames import clean_username
 from lobby import ids
@@ -34,7 +33,6 @@ Given = TypeVarTuple("Given")
 Told = TypeVar("Told")
 
 CREATE_PATH = "/api/rooms"
-JOIN_PATH = "/api/rooms/{room_id}/join"
 
 
 class Lobby:
@@ -45,7 +43,7 @@ class Lobby:
 
     def __init__(self, client: RealtimeClient, public_url: str, secret: str) -> None:
         self.client = client
-        self._public_url = public_url
+        self._sockets_url = sockets_url(public_url)
         self._secret = secret.encode()
 
     async def create(self, wish: CreateRoom, key: str = "") -> Admission:
@@ -73,7 +71,7 @@ class Lobby:
     async def join(self, room_id: str, wish: JoinRoom, key: str = "") -> Admission:
         """A place in an existing room."""
         _check_party(wish.party)
-        mint = self._mint(key, wish.party, JOIN_PATH.format(room_id=room_id))
+        mint = self._mint(key, wish.party, f"{CREATE_PATH}/{room_id}/join")
         player = RegisterRequest(
             player_id=mint.player_id(),
             player_token=mint.player_token(),
@@ -109,10 +107,13 @@ class Lobby:
         return ids.by_key(self._secret, key, party, path) if key else ids.by_chance()
 
     async def _admit(self, party: str, room_id: str, player: RegisterRequest) -> Admission:
-        reply: RegisterReply = await _asked(party, self.client.register, room_id, player)
+        try:
+            reply = await self.client.register(party, room_id, player)
+        except RoomError as refusal:
+            raise _in_our_words(refusal) from None
         return Admission(
             room_id=room_id,
-            ws_url=socket_url(self._public_url, party, room_id),
+            ws_url=self._sockets_url + room_path(party, room_id),
             player_id=player.player_id,
             player_token=player.player_token,
             role=player.role,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from contracts.addresses import caller
 from lobby import wiring
+from lobby.requests import ApiRequest
 from lobby.windows import Limits
 
 
@@ -17,7 +17,7 @@ class AddressThrottle(BaseThrottle):
 
     _wait_s = 0.0
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
+    def allow_request(self, request: ApiRequest, view: APIView) -> bool:
         """Whether the request may go on."""
         limits = wiring.current().limits
         self._wait_s = self.wait_of(limits, self.address(request)) if limits else 0.0
@@ -31,10 +31,10 @@ class AddressThrottle(BaseThrottle):
         """Seconds that this address has to wait, 0 for none."""
         raise NotImplementedError
 
-    def address(self, request: Request) -> str:
+    def address(self, request: ApiRequest) -> str:
         """Who asks, as TRUSTED_PROXIES hops of X-Forwarded-For say."""
-        forwarded = request.headers.get("X-Forwarded-For", "")
-        return caller(request.META.get("REMOTE_ADDR") or "", forwarded, api_settings.NUM_PROXIES)
+        forwarded = request.header(b"x-forwarded-for").decode("latin-1")
+        return caller(request.sent.client, forwarded, api_settings.NUM_PROXIES)
 
 
 class CreateThrottle(AddressThrottle):
@@ -60,7 +60,7 @@ class MissThrottle(AddressThrottle):
     def wait_of(self, limits: Limits, address: str) -> float:
         return limits.misses.wait_s(address)
 
-    def count(self, request: Request) -> None:
+    def count(self, request: ApiRequest) -> None:
         """This request named a room that is not there."""
         if limits := wiring.current().limits:
             limits.misses.take(self.address(request))

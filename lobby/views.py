@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
-from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from contracts.errors import Code, RoomError
+from contracts.exchange import Response
 from contracts.http import (
     Admission,
     CreateRoom,
@@ -23,6 +22,7 @@ from lobby import schema, wiring
 from lobby.answers import answer, private
 from lobby.api import ApiView
 from lobby.bodies import decoded, idempotency_key
+from lobby.requests import ApiRequest
 from lobby.throttles import CreateThrottle, JoinThrottle, MissThrottle, ReadThrottle
 
 
@@ -41,7 +41,7 @@ class RoomsView(ApiView):
         *schema.READING,
         parameters=[schema.PARTY, schema.STATUS, schema.HAS_SPACE, schema.CURSOR],
     )
-    async def get(self, request: Request) -> HttpResponse:
+    async def get(self, request: ApiRequest) -> Response:
         """Public rooms, the newest first, 50 to a page."""
         query = RoomsQuery.read(request.GET)
         return answer(await wiring.current().service.rooms(party_of(request), query))
@@ -54,7 +54,7 @@ class RoomsView(ApiView):
         request=CreateRoom,
         parameters=[schema.IDEMPOTENCY_KEY],
     )
-    async def post(self, request: Request) -> HttpResponse:
+    async def post(self, request: ApiRequest) -> Response:
         """Create a room, with the caller as its host."""
         wish, key = decoded(request, CreateRoom), idempotency_key(request)
         return private(await wiring.current().service.create(wish, key), status=201)
@@ -63,7 +63,7 @@ class RoomsView(ApiView):
 class ExistingRoomView(ApiView):
     """A path that names a room: asking for one that is not there counts as a guess."""
 
-    def handle_exception(self, exc: Exception) -> HttpResponse:
+    def handle_exception(self, exc: Exception) -> Response:
         """As ever, and the guess is counted."""
         if isinstance(exc, RoomError) and exc.code is Code.ROOM_NOT_FOUND:
             MissThrottle().count(self.request)
@@ -88,7 +88,7 @@ class JoinView(ExistingRoomView):
         request=JoinRoom,
         parameters=[schema.IDEMPOTENCY_KEY],
     )
-    async def post(self, request: Request, room_id: str) -> HttpResponse:
+    async def post(self, request: ApiRequest, room_id: str) -> Response:
         """Join a room as a player or a spectator."""
         wish, key = decoded(request, JoinRoom), idempotency_key(request)
         return private(await wiring.current().service.join(room_id, wish, key))
@@ -108,7 +108,7 @@ class RoomView(ExistingRoomView):
         *schema.ASKING,
         parameters=[schema.PARTY],
     )
-    async def get(self, request: Request, room_id: str) -> HttpResponse:
+    async def get(self, request: ApiRequest, room_id: str) -> Response:
         """A room's phase, settings and how many are in it."""
         return answer(await wiring.current().service.summary(room_id, party_of(request)))
 
@@ -127,7 +127,7 @@ class RoomMatchesView(ExistingRoomView):
         *schema.READING,
         parameters=[schema.PARTY, schema.limit(MATCHES_LISTED)],
     )
-    async def get(self, request: Request, room_id: str) -> HttpResponse:
+    async def get(self, request: ApiRequest, room_id: str) -> Response:
         """The finished matches of a room, the newest first."""
         query = MatchesQuery.read(request.GET)
         service = wiring.current().service
@@ -142,7 +142,7 @@ class MatchView(ApiView):
     @schema.described(
         "readMatch", 200, MatchReport, Code.NOT_FOUND, Code.MATCH_NOT_FOUND, *schema.READING
     )
-    async def get(self, request: Request, match_id: str) -> HttpResponse:
+    async def get(self, request: ApiRequest, match_id: str) -> Response:
         """A finished match, and its standings by rank."""
         return answer(await wiring.current().service.match(match_id))
 
@@ -159,12 +159,12 @@ class LeaderboardView(ApiView):
         *schema.READING,
         parameters=[schema.PARTY, schema.WINDOW, schema.limit(LEADERS_LISTED)],
     )
-    async def get(self, request: Request) -> HttpResponse:
+    async def get(self, request: ApiRequest) -> Response:
         """The players' best scores; of equal ones the earlier first."""
         query = LeaderboardQuery.read(request.GET)
         return answer(await wiring.current().service.leaderboard(party_of(request), query))
 
 
-def party_of(request: Request) -> str:
+def party_of(request: ApiRequest) -> str:
     """The party that a look is about; of several the last, and leet99 for none."""
     return request.GET.get("party") or "leet99"

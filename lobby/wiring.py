@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from django.apps import apps
@@ -33,4 +34,9 @@ def wired(environment: Environment) -> Wiring:
 
 def current() -> Wiring:
     """The running process's wiring; a test may put another in its place."""
-    return cast("LobbyConfig", apps.get_app_config("lobby")).wiring
+    return _lobby().wiring
+
+
+@cache
+def _lobby() -> LobbyConfig:
+    return cast("LobbyConfig", apps.get_app_config("lobby"))

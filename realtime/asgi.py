@@ -25,15 +25,21 @@ async def sockets(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     except StorageUnavailable:
         await refuse(scope, send, 503)
         return
+    if status := _refusal(serving, scope):
+        await refuse(scope, send, status)
+    else:
+        scope["headers"] = []  # all that is kept of them would be kept as long as the socket
+        await routes(scope, receive, send)
+
+
+def _refusal(serving: Runtime, scope: dict[str, Any]) -> int:
+    """The status that a handshake is refused with; 0 if it is not. Notes the caller's address."""
     headers = headers_of(scope)
     peer, forwarded = (scope.get("client") or ("",))[0], headers.get(b"x-forwarded-for", "")
-    address = caller(peer, forwarded, serving.settings.trusted_proxies)
+    address = scope["address"] = caller(peer, forwarded, serving.settings.trusted_proxies)
     if not serving.origins.allow(headers.get(b"origin"), headers.get(b"host", "")):
-        await refuse(scope, send, 403)
-    elif serving.draining or crowded(serving, address):
-        await refuse(scope, send, 503)
-    else:
-        await routes({**scope, "address": address}, receive, send)
+        return 403
+    return 503 if serving.draining or crowded(serving, address) else 0
 
 
 def headers_of(scope: dict[str, Any]) -> dict[bytes, str]:
@@ -72,4 +78,7 @@ routes = URLRouter(
         re_path(r"", RoomConsumer.as_asgi()),  # no room is there, and it says so
     ]
 )
+
+
 application = ProtocolTypeRouter({"http": http_application, "websocket": sockets})
+application.service = http_application  # a server of ours gives it whole requests

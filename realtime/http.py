@@ -1,4 +1,4 @@
-"""HTTP as a plain ASGI application: Django's own costs more than a register."""
+"""HTTP without Django, whose own handler costs more than a register."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from contracts import jsonio
-from contracts.bodies import CallerGone, Receive, Send, read_body
+from contracts import exchange, jsonio
+from contracts.asgi import serve
+from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
+from contracts.exchange import JSON_HEAD, NO_BODY, Response, refused
 from contracts.incidents import report
 from contracts.paths import canonical_room_id, is_id
 from contracts.queries import Parameters, parameters
@@ -17,24 +19,19 @@ from realtime.core.rows import RoomKey
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import StorageUnavailable
 
-JSON = (b"content-type", b"application/json")
+JSON = b"application/json"
 
 
 class Request(NamedTuple):
     """One HTTP request to this service."""
 
-    scope: dict[str, Any]
-    receive: Receive
+    sent: exchange.Request
     path: dict[str, str]
-
-    def header(self, name: bytes) -> bytes:
-        """The header's first value, or nothing."""
-        return next((value for key, value in self.scope["headers"] if key == name), b"")
 
     @property
     def query(self) -> Parameters:
         """The parameters after the path."""
-        return parameters(self.scope["query_string"])
+        return parameters(self.sent.query)
 
     def room_in(self, rooms: Rooms) -> RoomKey:
         """The room in the path. Raises NOT_FOUND for what can be no room of any party."""
@@ -45,17 +42,17 @@ class Request(NamedTuple):
 
     def require_service_key(self, keys: ServiceKeys) -> None:
         """Raise UNAUTHORIZED unless the caller shows a service key."""
-        if not keys.allow(self.header(b"authorization")):
+        if not keys.allow(self.sent.header(b"authorization")):
             raise RoomError(Code.UNAUTHORIZED, "Missing or wrong service key")
 
-    async def body(self, limit_bytes: int) -> bytes:
-        """The JSON body, counted as it streams in. Raises 413 and 415."""
-        if self.header(b"content-type").partition(b";")[0].strip().lower() != b"application/json":
+    def body(self, limit_bytes: int) -> bytes:
+        """The JSON body. Raises 413 and 415."""
+        kind = self.sent.header(b"content-type")
+        if kind != JSON and kind.partition(b";")[0].strip().lower() != JSON:
             raise RoomError(Code.UNSUPPORTED_MEDIA_TYPE)
-        body = await read_body(self.receive, limit_bytes)
-        if len(body) > limit_bytes:
+        if len(self.sent.body) > limit_bytes:
             raise RoomError(Code.PAYLOAD_TOO_LARGE)
-        return body
+        return self.sent.body
 
 
 class Answer(NamedTuple):
@@ -69,38 +66,49 @@ Handler = Callable[[Request], Awaitable[Answer]]
 
 
 class Route(NamedTuple):
-    """What is done at the paths of this form, by the one method that they take."""
+    """What is done at the paths of this form, by the one method that they take. `body_max` says how
+    many bytes of a request's body are worth reading; NO_BODY: none."""
 
     pattern: re.Pattern[str]
     method: str
     handler: Handler
+    body_max: Callable[[exchange.Request], int] = lambda _: NO_BODY
 
 
 class HttpApplication:
-    """Answers one request; every refusal is the catalogue's JSON."""
+    """Answers requests; every refusal is the catalogue's JSON."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self._routes = routes
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        try:
-            handler, path = self._route(scope)
-            status, answered = await handler(Request(scope, receive, path))
-            body, headers = jsonio.encode(answered), {}
-        except CallerGone:
-            return
-        except Exception as error:  # noqa: BLE001  every failure has an answer
-            refusal = _as_room_error(error)
-            status, headers, body = refusal.status, refusal.headers, jsonio.encode(refusal.body)
-        await _answer(send, status, body, headers)
+        await serve(self, scope, receive, send)
 
-    def _route(self, scope: dict[str, Any]) -> tuple[Handler, dict[str, str]]:
-        for pattern, method, handler in self._routes:
-            if match := pattern.fullmatch(scope["path"]):
-                if scope["method"] != method:
-                    raise MethodNotAllowed(method)
-                return handler, match.groupdict()
+    def route(self, request: exchange.Request) -> int:
+        """Find what is done at its path."""
+        for route in self._routes:
+            if match := route.pattern.fullmatch(request.path):
+                request.route = route, match.groupdict()
+                return route.body_max(request) if request.method == route.method else NO_BODY
+        return NO_BODY
+
+    async def respond(self, request: exchange.Request) -> Response:
+        """Do it."""
+        try:
+            handler, path = _handler(request)
+            status, answered = await handler(Request(request, path))
+            return Response(status, JSON_HEAD, jsonio.encode(answered))
+        except Exception as error:  # noqa: BLE001  every failure has an answer
+            return refused(_as_room_error(error))
+
+
+def _handler(request: exchange.Request) -> tuple[Handler, dict[str, str]]:
+    if request.route is None:
         raise RoomError(Code.NOT_FOUND)
+    route, path = request.route
+    if request.method != route.method:
+        raise MethodNotAllowed(route.method)
+    return route.handler, path
 
 
 def _as_room_error(error: Exception) -> RoomError:
@@ -120,10 +128,3 @@ class MethodNotAllowed(RoomError):
     def headers(self) -> dict[str, str]:
         """The Allow header."""
         return {"Allow": self.allowed}
-
-
-async def _answer(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
-    fields = [JSON, (b"content-length", str(len(body)).encode())]
-    fields += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": body})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import assert_never
 
-from contracts import jsonio
+from contracts import exchange, jsonio
 from contracts.errors import Code, RoomError, bad_request
 from contracts.http import (
     CloseRoom,
@@ -23,7 +24,7 @@ from contracts.usernames import clean_username
 from realtime.auth import fingerprint, token_hash
 from realtime.core import commands
 from realtime.http import Answer, HttpApplication, Request, Route
-from realtime.runtime import runtime
+from realtime.runtime import running, runtime
 
 
 async def register(request: Request) -> Answer:
@@ -31,7 +32,7 @@ async def register(request: Request) -> Answer:
     serving = await runtime()
     request.require_service_key(serving.service_keys)
     key = request.room_in(serving.rooms)
-    ask = jsonio.decode(await request.body(BODY_MAX_BYTES), RegisterRequest)
+    ask = jsonio.decode(request.body(BODY_MAX_BYTES), RegisterRequest)
     username = clean_username(ask.username)
     if not serving.rooms.party(key.party).offers_lobby:
         raise bad_request("party", "This party's rooms are not created or joined through the lobby")
@@ -53,7 +54,7 @@ async def control(request: Request) -> Answer:
     serving = await runtime()
     request.require_service_key(serving.service_keys)
     key = request.room_in(serving.rooms)
-    body = await request.body(SERVICE_BODY_MAX_BYTES)
+    body = request.body(SERVICE_BODY_MAX_BYTES)
     asked: Control = jsonio.decode(body, Control)  # type: ignore[arg-type]
     await serving.rooms.ask(key, _command(asked))
     return Answer(200, ControlReply())
@@ -128,13 +129,24 @@ def _good(checks: dict[str, str]) -> bool:
     return all(found == "ok" for found in checks.values())
 
 
+def _of_services(limit_bytes: int) -> Callable[[exchange.Request], int]:
+    """Of a stranger's body nothing is read. Who is one, is not known before the service runs."""
+
+    def body_max(request: exchange.Request) -> int:
+        serving = running()
+        known = serving is None or serving.service_keys.allow(request.header(b"authorization"))
+        return limit_bytes if known else exchange.NO_BODY
+
+    return body_max
+
+
 _PARTY = "/parties/(?P<party>[^/]+)"
 _ROOM = _PARTY + "/(?P<room_id>[^/]+)"
 ROUTES = [
-    Route(re.compile(_ROOM + "/register"), "POST", register),
+    Route(re.compile(_ROOM + "/register"), "POST", register, _of_services(BODY_MAX_BYTES)),
     Route(re.compile(_ROOM + "/state"), "GET", state),
     Route(re.compile(_ROOM + "/matches"), "GET", matches),
-    Route(re.compile(_ROOM + "/control"), "POST", control),
+    Route(re.compile(_ROOM + "/control"), "POST", control, _of_services(SERVICE_BODY_MAX_BYTES)),
     Route(re.compile(_PARTY), "GET", listed),
     Route(re.compile("/matches/(?P<match_id>[^/]+)"), "GET", match),
     Route(re.compile("/leaderboard"), "GET", leaderboard),

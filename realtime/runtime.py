@@ -146,11 +146,14 @@ class Process:
 
     def __init__(self, make_store: Callable[[Environment], Store]) -> None:
         self.make_store = make_store
+        self.running: Runtime | None = None
         self._starting: asyncio.Task[Runtime] | None = None
 
     async def runtime(self) -> Runtime:
         """The runtime, started once for all who ask. Raises StorageUnavailable; the next call tries
         again. A caller that goes away stops nothing: storage is claimed for the others."""
+        if self.running:
+            return self.running
         if self._starting is None or _failed(self._starting):
             self._starting = asyncio.create_task(self._start())
         return await asyncio.shield(self._starting)
@@ -159,6 +162,7 @@ class Process:
         settings: Environment = django_settings.GREENROOM
         made = Runtime(settings, self.make_store(settings), bus=bus_of(settings))
         await made.start()
+        self.running = made
         return made
 
 
@@ -168,3 +172,8 @@ def _failed(task: asyncio.Task[Runtime]) -> bool:
 
 process = Process(orm_store)
 runtime = process.runtime
+
+
+def running() -> Runtime | None:
+    """This process's runtime, once it has started."""
+    return process.running

@@ -1,4 +1,4 @@
-// A Colyseus server with one kind of room: eight seats, in memory.
+// A Colyseus server with two kinds of room, in memory: eight seats to reserve, and one to talk in.
 const { Room, Server } = require("@colyseus/core");
 const { WebSocketTransport } = require("@colyseus/ws-transport");
 
@@ -12,7 +12,20 @@ class Lobby extends Room {
   onCreate() {}
 }
 
+class Chat extends Room {
+  constructor(...context) {
+    super(...context);
+    this.maxClients = 100;
+    this.seatReservationTimeout = 120; // s; all seats are reserved before anybody connects
+  }
+
+  onCreate() {
+    this.onMessage("say", (client, said) => this.broadcast("said", said));
+  }
+}
+
 const transport = new WebSocketTransport({ perMessageDeflate: false, pingInterval: 0 });
 const server = new Server({ greet: false, transport });
 server.define("lobby", Lobby);
+server.define("chat", Chat).filterBy(["number"]);
 server.listen(Number(process.argv[2]), "127.0.0.1");

@@ -38,9 +38,9 @@ def reconcile(room: Room) -> None:
         room.document.connected = {}
         return
     _send_strangers_away(room)
-    roster, graces = room.roster, room.surroundings.graces
-    somebody = not room.connected.isdisjoint(roster.players)
-    host_away = roster.host is not None and roster.host not in room.connected
+    roster, graces, connected = room.roster, room.surroundings.graces, room.connected
+    somebody = not connected.isdisjoint(roster.players)
+    host_away = roster.host is not None and roster.host not in connected
     _plan(room, ROLL_CALL, somebody, graces.roll_call_s)
     _plan(room, HOST, host_away, graces.host_lost_s)
     _plan(room, EMPTY, not somebody and not _plans(room), graces.empty_s)
@@ -68,7 +68,9 @@ def ring(room: Room, name: str, late_s: float) -> None:
 
 def _send_strangers_away(room: Room) -> None:
     """Whoever is connected and no member any more: the process that has the socket missed why."""
-    for player_id in [one for one in room.connected if room.player(one) is None]:
+    member = room.roster.players.get
+    strangers = [one for one in room.connected if (known := member(one)) is None or known.retired]
+    for player_id in strangers:
         removed = player_id in room.roster.removed
         room.effects.append(Disconnect(player_id, Close.REMOVED if removed else Close.NORMAL))
         room.document.connected = without_player(room.document.connected, player_id)
@@ -98,15 +100,17 @@ def _plan(room: Room, name: str, wanted: bool, grace_s: float) -> None:
 
 def _plans(room: Room) -> bool:
     """Whether the party itself waits for something."""
-    return any(not is_reserved(name) and not due.parked for name, due in room.alarms.items())
+    own = [due for name, due in room.alarms.items() if not is_reserved(name)]
+    return any(not due.parked for due in own)
 
 
 def _plan_seats(room: Room, grace_s: float) -> None:
     away = _away(room) if grace_s and room.phase == room.party.first_phase else {}
-    for name in [one for one in room.alarms if one.startswith(SEAT) and one not in away]:
-        del room.alarms[name]
-    for name in away:
-        _plan(room, name, True, grace_s)
+    planned = room.alarms
+    for name in [one for one in planned if one not in away and one.startswith(SEAT)]:
+        del planned[name]
+    if missing := [name for name in away if name not in planned]:
+        planned |= dict.fromkeys(missing, Due(room.now + grace_s))
 
 
 def _away(room: Room) -> dict[str, None]:
@@ -114,8 +118,8 @@ def _away(room: Room) -> dict[str, None]:
     members, connected = room.roster.players, room.connected
     if members.keys() <= connected:  # most turns: nobody is
         return {}
-    return dict.fromkeys(
-        SEAT + player.player_id
-        for player in members.values()
-        if player.player_id not in connected and player.role != "bot" and not player.retired
-    )
+    return {
+        SEAT + player_id: None
+        for player_id, player in members.items()
+        if player_id not in connected and player.role != "bot" and not player.retired
+    }

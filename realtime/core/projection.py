@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from contracts import jsonio
 from realtime.core.alarms import Outlook
 from realtime.core.document import Document
-from realtime.core.roster import Credentials, Player
+from realtime.core.roster import Credentials, Player, Roster
 from realtime.core.rows import RoomRow, SeatRow
 
 if TYPE_CHECKING:
     from realtime.core.party import Party
+
+T = TypeVar("T")
 
 
 class Seats(NamedTuple):
@@ -20,6 +22,14 @@ class Seats(NamedTuple):
     players: dict[str, Player] = {}
     host: str | None = None
     credentials: dict[str, Credentials] = {}
+
+    def same(self, roster: Roster) -> bool:
+        """Whether these are the members still, in this order."""
+        return (
+            self.host == roster.host
+            and _same(self.players, roster.players)
+            and _same(self.credentials, roster.credentials)
+        )
 
     def row(self, player_id: str) -> SeatRow | None:
         """The row of a member; None of one who is none."""
@@ -39,27 +49,43 @@ class Seats(NamedTuple):
         )
 
 
-def seats(document: Document[Any, Any]) -> Seats:
+def seats(roster: Roster) -> Seats:
     """The members as they are now."""
-    roster = document.roster
     return Seats(dict(roster.players), roster.host, dict(roster.credentials))
 
 
 def changes(before: Seats, after: Seats) -> tuple[tuple[str, ...], tuple[SeatRow, ...]]:
-    """The ids of the players whose rows differ, and the rows of those who are still members."""
-    if before == after:  # most turns
+    """The ids of the players whose rows are out of date, and the rows that are new."""
+    if before is after:  # most turns
         return (), ()
-    changed = [key for key in before.players | after.players if _differs(key, before, after)]
-    return tuple(changed), tuple(row for key in changed if (row := after.row(key)))
+    differ = [key for key in _suspects(before, after) if _differs(key, before, after)]
+    gone = [key for key in before.players if key not in after.players]
+    old = [key for key in differ if key in before.players]
+    return (*gone, *old), tuple(row for key in differ if (row := after.row(key)))
+
+
+def _suspects(before: Seats, after: Seats) -> list[str]:
+    """Members who may have changed: of the others, everything is the very object that it was."""
+    was, knew, knows = before.players.get, before.credentials.get, after.credentials.get
+    hosts = () if before.host == after.host else (before.host, after.host)
+    return [
+        key
+        for key, player in after.players.items()
+        if was(key) is not player or knew(key) is not knows(key) or key in hosts
+    ]
 
 
 def _differs(player_id: str, before: Seats, after: Seats) -> bool:
-    was, is_now = before.players.get(player_id), after.players.get(player_id)
-    if was is not is_now and was != is_now:
-        return True
-    if (player_id == before.host) != (player_id == after.host):
-        return True
-    return before.credentials.get(player_id) != after.credentials.get(player_id)
+    return (
+        before.players.get(player_id) != after.players.get(player_id)
+        or (player_id == before.host) != (player_id == after.host)
+        or before.credentials.get(player_id) != after.credentials.get(player_id)
+    )
+
+
+def _same(some: dict[str, T], others: dict[str, T]) -> bool:
+    """Whether they are equal, and in the same order."""
+    return [*some.values()] == [*others.values()] and [*some] == [*others]
 
 
 def room_row(

@@ -46,7 +46,7 @@ class Roster(Struct):
 
     def count(self, role: Role) -> int:
         """How many members have this role."""
-        return sum(player.role == role for player in self.players.values())
+        return [player.role for player in self.players.values()].count(role)
 
     def find(self, token_hash: str) -> Player | None:
         """The player this token belongs to."""
@@ -63,7 +63,7 @@ class Roster(Struct):
     def has_name(self, username: str) -> bool:
         """Whether somebody of any role has this name, or one that reads the same."""
         key = username_key(username)
-        return any(player.username_key == key for player in self.players.values())
+        return key in [player.username_key for player in self.players.values()]
 
     def is_host(self, player: Player) -> bool:
         """Whether this player is the host."""
@@ -144,7 +144,7 @@ class Roster(Struct):
         return None
 
     def _seat(self, ask: Register, now: float) -> Player:
-        if any(known.token_hash == ask.token_hash for known in self.credentials.values()):
+        if ask.token_hash in [known.token_hash for known in self.credentials.values()]:
             raise bad_request("playerToken", "Another player of this room has this token")
         self.credentials[ask.player_id] = Credentials(ask.token_hash, ask.fingerprint)
         return self._put(
@@ -164,7 +164,10 @@ class Roster(Struct):
 
     def _free_seat(self) -> int:
         taken = {player.seat for player in self.players.values()}
-        return next(seat for seat in range(len(taken) + 1) if seat not in taken)
+        seat = 0
+        while seat in taken:
+            seat += 1
+        return seat
 
     def _put(self, player: Player) -> Player:
         self.players[player.player_id] = player

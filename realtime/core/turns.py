@@ -18,13 +18,13 @@ from contracts import jsonio
 from contracts.errors import Code, RoomError
 from realtime.core import alarms, attendance, projection
 from realtime.core.commands import Alarm, Command, Inspect, Receive, Register, SetBack
-from realtime.core.document import Document, decoder_of, new_document
+from realtime.core.document import Document, new_document
 from realtime.core.effects import Effect
+from realtime.core.encoding import Codec
 from realtime.core.party import Party
 from realtime.core.presence import Connected
-from realtime.core.projection import Seats
 from realtime.core.room import Room
-from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, Snapshot
+from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, RoomRow, Snapshot
 from realtime.core.rules import RULES, Rule, create
 from realtime.core.surroundings import Surroundings
 
@@ -71,19 +71,20 @@ class Turns:
         self._party = party
         self._key = key
         self._surroundings = surroundings
-        self._decode = decoder_of(type(party)).decode
+        self._codec = Codec(type(party))
         self._uuid = snapshot.uuid if snapshot else new_uuid
         self._base = snapshot.version if snapshot else 0
         self._encoded = snapshot.state if snapshot else b""
         self._live: Document[Any, Any] | None = None  # None: to be read from _encoded
-        self._seats = projection.seats(self._document()) if snapshot else Seats()  # as committed
-        self._outlook = alarms.outlook(self._document().alarms if snapshot else {})
-        self._closed = bool(snapshot) and self._document().expires_at is not None
+        document = self._document() if snapshot else None
+        self._seats = self._drafted = self._codec.seats  # as committed, and as in _encoded
+        self._outlook = alarms.outlook(document.alarms if document else {})
+        self._closed = document is not None and document.expires_at is not None
+        self._row: RoomRow | None = None  # of the last draft, which was kept; None: there was none
         self._journal: list[JournalRow] = []
         self._matches: list[MatchRow] = []
-        self._drafted = self._seats
         self._now = 0.0
-        self._stored = self._connected = self._document().connected if snapshot else {}
+        self._stored = self._connected = document.connected if document else {}
         self._processes: set[str] = set()
 
     @property
@@ -163,17 +164,19 @@ class Turns:
         if not self._journal:
             return None
         document = self._document()
-        self._drafted = projection.seats(document)
         changed, rows = projection.changes(self._seats, self._drafted)
+        before = self._row
+        self._row = row = projection.room_row(self._party, document, self._encoded, self._outlook)
         return Commit(
             key=self._key,
             uuid=self._uuid,
             base=self._base,
-            row=projection.room_row(self._party, document, self._encoded, self._outlook),
+            row=row,
             journal=tuple(self._journal),
             changed=changed,
             seats=rows,
             matches=tuple(self._matches),
+            alike=before is not None and row.resembles(before),
         )
 
     def committed(self) -> None:
@@ -188,7 +191,7 @@ class Turns:
 
     def _document(self) -> Document[Any, Any]:
         if self._live is None:
-            self._live = self._decode(self._encoded)
+            self._live = self._codec.decode(self._encoded)
         return self._live
 
     def _room(self, command: Command, seed: int, request_id: str | UnsetType) -> Room:
@@ -210,14 +213,15 @@ class Turns:
         )
 
     def _keep(self, room: Room, command: Command, seed: int) -> None:
-        encoded = jsonio.encode(room.document)
+        encoded = self._codec.encode(room.document)
         if encoded == self._encoded and not room.matches:
             self._connected = room.document.connected
             return
-        if self._surroundings.verify and jsonio.encode(self._decode(encoded)) != encoded:
+        if self._surroundings.verify and not self._codec.is_sound(room.document, encoded):
             raise TypeError("The state is another one when it is read back")
         before, self._connected = self._connected, room.document.connected
         self._live, self._encoded = room.document, encoded
+        self._drafted = self._codec.seats
         self._outlook, self._closed = alarms.outlook(room.alarms), room.closed
         self._matches += room.matches
         entry = Entry(command, seed, UNSET if before == self._stored else before)

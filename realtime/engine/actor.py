@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Container
+from typing import cast
 
 from contracts import jsonio
 from contracts.errors import Code, RoomError
@@ -14,6 +15,7 @@ from realtime.core.commands import Inspect, Refresh
 from realtime.core.party import Party
 from realtime.core.rows import RoomKey
 from realtime.core.turns import Turn
+from realtime.engine.deadlines import Deadlines
 from realtime.engine.departures import Departures
 from realtime.engine.memory import Answered, Engine, Memory, Settled, is_look
 from realtime.engine.posts import Post
@@ -27,10 +29,16 @@ class Actor:
     """Runs one room's commands in the order they came. Holds a task only while there is work."""
 
     def __init__(
-        self, party: Party, key: RoomKey, engine: Engine, on_empty: Callable[[RoomKey], None]
+        self,
+        party: Party,
+        key: RoomKey,
+        engine: Engine,
+        deadlines: Deadlines,
+        on_empty: Callable[[RoomKey], None],
     ) -> None:
         self._key = key
         self._engine = engine
+        self._deadlines = deadlines  # of commits
         self._on_empty = on_empty
         self._memory = Memory(party, key, engine)
         self._mailbox: deque[Post] = deque()  # full: ROOM_BUSY
@@ -87,6 +95,12 @@ class Actor:
         self._departures.add(player_id, by_client=by_client)
         self.wake()
 
+    def doze(self) -> None:
+        """Those who are connected have nothing to do. Alarms and presence are kept in mind, and the
+        state, which is most of what a quiet room takes, is read again when it is wanted."""
+        if self.idle:
+            self._memory.forget()
+
     def rest(self) -> None:
         """Plan nothing more. What the room itself plans is in storage, where the clock looks."""
         self._cancel_alarm()
@@ -117,10 +131,11 @@ class Actor:
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def _work(self) -> None:
+        task = cast("asyncio.Task[None]", self._task)
         try:
             while self._mailbox or self._woken:
                 try:
-                    await self._settle(self._next_batch())
+                    await self._settle(self._next_batch(), task)
                 except Exception as bug:  # noqa: BLE001  those who wait are not to wait for ever
                     self._report(bug)
         finally:
@@ -146,10 +161,10 @@ class Actor:
             batch.insert(0, Post(Refresh(self._engine.peers.process)))
         return batch
 
-    async def _settle(self, batch: list[Post]) -> None:
+    async def _settle(self, batch: list[Post], task: asyncio.Task[None]) -> None:
         """Run a batch to its end: everybody in it is answered, whatever happens."""
         try:
-            async with asyncio.timeout(self._engine.limits.commit_deadline_s):
+            with self._deadlines.limit(task):
                 settled = await self._memory.run(batch)
         except asyncio.CancelledError:
             self._turn_away(batch)

@@ -14,6 +14,7 @@ from realtime.core.relay import Relay
 from realtime.core.rows import RoomKey
 from realtime.engine import announcements
 from realtime.engine.actor import Actor
+from realtime.engine.deadlines import Deadlines
 from realtime.engine.hub import Connection
 from realtime.engine.memory import Engine
 from realtime.engine.posts import Post
@@ -25,6 +26,7 @@ class Rooms:
     def __init__(self, parties: Mapping[str, Party], engine: Engine) -> None:
         self.parties = parties
         self._engine = engine
+        self._deadlines = Deadlines(engine.limits.commit_deadline_s)
         self._actors: dict[RoomKey, Actor] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
@@ -128,7 +130,8 @@ class Rooms:
     def _actor(self, key: RoomKey) -> Actor:
         actor = self._actors.get(key)
         if actor is None:
-            actor = Actor(self.party(key.party), key, self._engine, on_empty=self._forget)
+            party = self.party(key.party)
+            actor = Actor(party, key, self._engine, self._deadlines, on_empty=self._forget)
             self._actors[key] = actor
             self._plan_sweep()
         return actor
@@ -143,11 +146,13 @@ class Rooms:
             self._sweep = asyncio.get_running_loop().call_later(delay, self._let_go)
 
     def _let_go(self) -> None:
-        """Drop actors nobody used for a while: the store has all they know."""
+        """Drop actors nobody used for a while: the store has all they know. Those whose rooms are
+        shown to somebody stay, and doze."""
         self._sweep = None
         since = self._engine.clock() - self._engine.limits.room_idle_s
         for key, actor in list(self._actors.items()):
             if actor.used_at < since:
                 self._forget(key)
+                actor.doze()
         if self._actors:
             self._plan_sweep()

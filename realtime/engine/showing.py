@@ -47,6 +47,11 @@ class Showing:
         return self._refresher.owing or self._reserve.owing
 
     @property
+    def watched(self) -> bool:
+        """Whether anybody is connected, here or elsewhere. Who comes later is shown a view then."""
+        return bool(self.elsewhere or self._engine.hub.present(self._key))
+
+    @property
     def behind(self) -> bool:
         """Whether those here are owed a fresh view at once."""
         return self._feed is not None and (self._feed.behind or self._missed)
@@ -144,6 +149,8 @@ class Showing:
         self, effects: Sequence[Effect], origin: Connection | None, refresher: Refresher
     ) -> None:
         self._engine.hub.deliver(self._key, effects, origin)
+        if not self.watched:
+            return
         for effect in effects:
             if isinstance(effect, ToEach):
                 self._refresher.shown(effect)

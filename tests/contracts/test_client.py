@@ -2,7 +2,6 @@ import asyncio
 import logging
 import time
 
-import httpx
 import msgspec
 import pytest
 
@@ -343,11 +342,3 @@ def test_the_defaults_are_those_of_the_protocol():
     assert environment.realtime_try_timeout_s == 4.0
     assert environment.realtime_total_timeout_s == 8.5
     assert ANSWER_MAX_BYTES == 2 * 1024 * 1024
-
-
-def test_another_transport_of_httpx_serves_as_well(run):
-    def handler(request):
-        return httpx.Response(200, content=admission())
-
-    client = client_of("http://realtime", transport=httpx.MockTransport(handler))
-    assert run(register(client)).ok

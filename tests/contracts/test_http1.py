@@ -1,57 +1,54 @@
 import httpx
 import pytest
 
-from contracts.http1 import Answer, request_bytes
+from contracts.http1 import AnswerReader
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
+def reading(max_bytes=1000):
+    reader = AnswerReader()
+    reader.expect(max_bytes)
+    return reader
+
+
 def fed(*chunks, max_bytes=1000):
-    answer = Answer(max_bytes)
-    for chunk in chunks:
-        answer.feed(chunk)
-    return answer
-
-
-def test_a_request_is_one_piece():
-    request = httpx.Request("POST", "http://h:1/a?b", content=b"{}", headers={"Host": "h:1"})
-    head, _, body = request_bytes(request).partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /a?b HTTP/1.1\r\n")
-    assert b"Content-Length: 2" in head
-    assert body == b"{}"
-
-
-def test_a_request_may_name_its_target_apart():
-    request = httpx.Request("GET", "http://h", extensions={"target": b"/elsewhere"})
-    assert request_bytes(request).startswith(b"GET /elsewhere HTTP/1.1\r\n")
+    """What the last of these chunks completed."""
+    reader = reading(max_bytes)
+    return [reader.feed(chunk) for chunk in chunks][-1]
 
 
 @pytest.mark.parametrize("at", range(1, len(OK)))
 def test_an_answer_may_come_in_any_pieces(at):
-    answer = fed(OK[:at])
-    assert not answer.complete
-    answer.feed(OK[at:])
-    assert answer.complete
-    assert answer.keep_alive
-    assert answer.response.status_code == 200
-    assert answer.response.read() == b"{}"
+    reader = reading()
+    assert reader.feed(OK[:at]) is None
+    answer = reader.feed(OK[at:])
+    assert (answer.status, answer.body, answer.keep_alive) == (200, b"{}", True)
+
+
+def test_a_connection_brings_one_answer_after_the_other():
+    reader = reading()
+    assert reader.feed(OK).body == b"{}"
+    reader.expect(1000)
+    assert reader.feed(OK.replace(b"{}", b"[]")).body == b"[]"
+    with pytest.raises(httpx.RemoteProtocolError):
+        reader.feed(OK)
 
 
 def test_an_answer_may_be_chunked():
     chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
-    assert fed(chunked).response.read() == b"{}"
+    assert fed(chunked).body == b"{}"
 
 
 def test_an_interim_answer_is_passed_over():
     answer = fed(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n", OK)
-    assert answer.response.status_code == 200
-    assert "link" not in answer.response.headers
+    assert answer.status == 200
+    assert b"link" not in answer.headers
 
 
 def test_an_answer_without_a_length_ends_with_the_connection():
     answer = fed(b"HTTP/1.1 200 OK\r\n\r\n{}", b"")
-    assert answer.complete
-    assert not answer.keep_alive
+    assert (answer.body, answer.keep_alive) == (b"{}", False)
 
 
 @pytest.mark.parametrize(

@@ -52,4 +52,5 @@ def test_cookies_play_no_part(browser):
 
 def test_the_list_comes_from_the_settings(settings):
     assert PAGE in settings.GREENROOM.allowed_origins
-    assert LobbyApplication()._origins == frozenset(settings.GREENROOM.allowed_origins)
+    origins = LobbyApplication().service._origins
+    assert origins == {origin.encode() for origin in settings.GREENROOM.allowed_origins}

@@ -23,6 +23,12 @@ def test_ids_have_the_protocols_form():
         assert all(re.fullmatch("[ABCDEFGHJKMNPQRSTVWXYZ234567]{6}", each) for each in room_ids)
 
 
+def test_a_player_id_is_the_uuid_of_its_bytes():
+    drawn = bytes(range(200, 232))
+    expected = uuid.UUID(bytes=drawn[:16], version=4)
+    assert ids.Mint(lambda _label: drawn).player_id() == f"p_{expected}"
+
+
 def test_chance_repeats_nothing():
     assert not set(everything(ids.by_chance())) & set(everything(ids.by_chance()))
 

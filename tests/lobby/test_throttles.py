@@ -1,7 +1,8 @@
 import pytest
-from rest_framework.test import APIRequestFactory
 
 from contracts.errors import Code
+from contracts.exchange import Ends, Request
+from lobby.requests import ApiRequest
 from lobby.throttles import AddressThrottle
 from lobby.windows import Limits, Window
 
@@ -87,8 +88,9 @@ def test_forwarded_addresses_count_for_nothing_without_a_trusted_proxy(browser):
 )
 def test_one_trusted_proxy_names_the_caller(monkeypatch, forwarded, address):
     monkeypatch.setattr("rest_framework.throttling.api_settings.NUM_PROXIES", 1)
-    request = APIRequestFactory().get("/", headers={"X-Forwarded-For": forwarded})
-    assert AddressThrottle().address(request) == address
+    ends = Ends(("10.0.0.1", 1), None, "http")
+    sent = Request("GET", "/", b"", {b"x-forwarded-for": forwarded.encode()}, ends)
+    assert AddressThrottle().address(ApiRequest(sent)) == address
 
 
 class TestSwitchedOff:

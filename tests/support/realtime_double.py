@@ -7,9 +7,9 @@ from collections import deque
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
-
+from contracts.connection import Origin
 from contracts.errors import CATALOGUE, Code
+from contracts.http1 import Answer
 
 
 class Asked(NamedTuple):
@@ -28,50 +28,53 @@ class Asked(NamedTuple):
         return dict(parse_qsl(urlsplit(self.path).query))
 
 
-class RealtimeDouble(httpx.AsyncBaseTransport):
-    """Takes the place of the network below the lobby's client."""
+def says(body: dict[str, Any], status: int = 200) -> Answer:
+    return Answer(status, {}, json.dumps(body).encode(), keep_alive=True)
+
+
+class RealtimeDouble:
+    """A Transport: takes the place of the network below the lobby's client."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
-        self._next: deque[httpx.Response | Exception] = deque()
+        self._next: deque[Answer | Exception] = deque()
 
     def refuses(self, code: Code, message: str = "", *, times: int = 1, **more: Any) -> None:
         """Its next answers are this refusal."""
         error = {"code": code, "message": message or CATALOGUE[code].message, **more}
         for _ in range(times):
-            self._next.append(httpx.Response(CATALOGUE[code].status, json={"error": error}))
+            self._next.append(says({"error": error}, CATALOGUE[code].status))
 
     def fails(self, failure: Exception, *, times: int = 1) -> None:
         """Its next answers are none: the transport raises `failure`."""
         self._next.extend([failure] * times)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        asked = Asked(
-            request.method,
-            request.extensions["target"].decode(),
-            json.loads(request.read() or b"{}"),
-        )
+    async def exchange(self, origin: Origin, request: bytes, deadline: float) -> Answer:
+        head, _, body = request.partition(b"\r\n\r\n")
+        method, target, _ = head.decode().split(" ", 2)
+        asked = Asked(method, target, json.loads(body or b"{}"))
         self.asked.append(asked)
         answer = self._next.popleft() if self._next else self._agrees(asked)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    def _agrees(self, asked: Asked) -> httpx.Response:
+    async def aclose(self) -> None:
+        """It keeps no connections."""
+
+    def _agrees(self, asked: Asked) -> Answer:
         if asked.path == "/healthz":
-            return httpx.Response(200, json={"status": "ok"})
+            return says({"status": "ok"})
         if listed := _listed(urlsplit(asked.path).path):
-            return httpx.Response(200, json=listed)
+            return says(listed)
         if asked.method == "GET":
             counts = {"players": 2, "spectators": 1, "bots": 3}
             state = {"phase": "main", "playerCount": 6, "playerCounts": counts}
-            return httpx.Response(
-                200, json={"roomId": asked.room_id, "settings": {"a": 1}, **state}
-            )
+            return says({"roomId": asked.room_id, "settings": {"a": 1}, **state})
         settings = {"playerCap": 99, **asked.body["settings"], "decidedBy": "realtime"}
         counts = {"players": 1, "spectators": 0}
         told = {"matchPhase": "lobby", "phase": "lobby", "settings": settings, "counts": counts}
-        return httpx.Response(200, json={"ok": True, "roomId": asked.room_id, **told})
+        return says({"ok": True, "roomId": asked.room_id, **told})
 
 
 MATCH = {

@@ -357,7 +357,7 @@ async def test_of_one_great_read_only_so_much_becomes_events():
     count = 40_000
     visit.client.send(text("") * count + text("the last"))
     await settled()
-    assert len(visit.protocol._events) < 1500
+    assert len(visit.protocol._events) < 3000
     for _ in range(count):
         assert await visit.app.hears() == ""
     assert await visit.app.hears() == "the last"
@@ -425,12 +425,12 @@ async def test_who_says_much_at_once_does_not_keep_others_waiting():
     visit, other = await Visit().opens(), await Visit().opens()
     loud, quiet = Listener(visit), Listener(other)
     visit.client.send(text("") * 40_000)
-    assert len(loud.heard) < 1500
+    assert len(loud.heard) < 3000
     assert not visit.client.listens
     asyncio.get_running_loop().call_soon(other.client.send, text("hello"))
     await asyncio.sleep(0)
     assert quiet.heard == ["hello"]
-    assert len(loud.heard) < 3000
+    assert len(loud.heard) < 6000
     for _ in range(40):
         await asyncio.sleep(0)
     assert len(loud.heard) == 40_000

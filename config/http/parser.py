@@ -1,0 +1,236 @@
+"""Requests as they arrive: bytes in, whole requests out. No sockets and no clock.
+
+What is no HTTP, or could be read in two ways, is refused: llhttp, which httptools wraps, takes
+nothing that RFC 9112 does not allow (both framings at once, two lengths, folded lines, bare line
+feeds). What it leaves open is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import httptools
+
+from contracts.errors import Code, RoomError
+from contracts.exchange import NO_BODY, Ends, Request
+from contracts.incidents import report
+
+PIECE_BYTES = 16 * 1024  # fed at a time; limits are looked at between two pieces
+HEAD_MAX_BYTES = 16 * 1024
+HEADERS_MAX = 100
+FRAMING_MAX = 8  # a body's bytes with the frames of its chunks, in times of its limit
+IGNORED_MAX_BYTES = 2 * 1024 * 1024  # of a body that nobody wants to read
+
+
+class Incoming(Request):
+    """A request, and what its connection has to know of it."""
+
+    __slots__ = ("expects", "keep_alive", "refusal", "target")
+
+    target: bytes  # as it was sent
+    keep_alive: bool  # whether another request may follow
+    expects: bool  # the caller waits to be asked for the body
+    refusal: RoomError | None  # what the protocol itself has to say, so that no service is asked
+
+    @property
+    def head(self) -> bytes:
+        """The request as it was sent, but for names' case and what stood around values."""
+        lines = [b"%b %b HTTP/1.1" % (self.method.encode(), self.target)]
+        lines += [b"%b: %b" % header for header in self.headers.items()]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+class RequestParser:
+    """Feed it what a connection reads. Methods named `on_…` are called by httptools."""
+
+    def __init__(
+        self,
+        ends: Ends,
+        route: Callable[[Incoming], int],
+        take: Callable[[Incoming], None],
+        *,
+        sockets: bool,
+    ) -> None:
+        """`route` says how long a request's body may be (see Service), and `take` gets each request
+        that is whole, or as whole as it needs to be. `sockets`: WebSockets have a place to go."""
+        self.ends = ends
+        self._route = route
+        self._take = take
+        self._sockets = sockets
+        self.begun = False  # and not complete
+        self.stage = 0  # counts messages and their heads: when it moves, there was progress
+        self.upgrade: Incoming | None = None  # a WebSocket's handshake, complete
+        self._parser = httptools.HttpRequestParser(self)
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._repeated = 0
+        self._request: Incoming | None = None  # whose body is on the way
+        self._body_max = 0
+        self._taken = True  # the request, or there is none
+        self._fed = 0  # bytes since the last progress
+
+    def close(self) -> None:
+        """Nothing more will be fed. The parser knows us, and we know it: nobody else ends that."""
+        del self._parser
+
+    @property
+    def in_body(self) -> bool:
+        """Whether a head is complete, and its body is not."""
+        return self.begun and self._request is not None
+
+    @property
+    def awaited(self) -> Incoming | None:
+        """The request whose body is missing."""
+        return None if self._taken else self._request
+
+    def feed(self, data: bytes) -> bytes:
+        """Read up to PIECE_BYTES. Returns what follows a WebSocket's handshake. Raises RoomError:
+        then nothing more can be read."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return data[upgrade.args[0] :]
+        except httptools.HttpParserCallbackError as error:
+            raise _reason(error) from None
+        except httptools.HttpParserError:
+            raise _no_http() from None
+        if self.begun:
+            self._bound(len(data))
+        return b""
+
+    def _bound(self, more: int) -> None:
+        self._fed += more
+        if self._request is None:
+            if self._fed > HEAD_MAX_BYTES:
+                raise _head_too_large()
+        elif self._taken:
+            if self._fed > IGNORED_MAX_BYTES:
+                raise RoomError(Code.PAYLOAD_TOO_LARGE)
+        elif self._fed > FRAMING_MAX * self._body_max + PIECE_BYTES:
+            raise RoomError(Code.PAYLOAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        self.begun = True
+        self.stage += 1
+        self._fed = 0
+        self._target = b""
+        self._headers = {}
+        self._repeated = 0
+        self._request = None
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name, headers = name.lower(), self._headers
+        if name in headers:
+            self._repeat(name, value)
+        else:
+            headers[name] = value
+
+    def _repeat(self, name: bytes, value: bytes) -> None:
+        self._repeated += 1
+        if name == b"host" or self._repeated > HEADERS_MAX:
+            raise RoomError(Code.BAD_REQUEST, "A header came too often")
+        self._headers[name] += b"," + value
+
+    def on_headers_complete(self) -> None:
+        headers, parser = self._headers, self._parser
+        self._headers = {}  # trailers go where nobody looks
+        if len(headers) > HEADERS_MAX:
+            raise _head_too_large()
+        request = self._request = self._made(headers)
+        self.stage += 1
+        self._fed = 0
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            self._expect_body(request)
+        elif parser.should_upgrade():
+            self._upgrade(request)
+        else:
+            self._route(request)
+            self._taken = False
+
+    def on_body(self, body: bytes) -> None:
+        if self._taken:
+            return
+        assert self._request is not None  # noqa: S101  its head is complete
+        self._request.body += body
+        if len(self._request.body) > self._body_max:
+            self._hand_over(self._request)
+
+    def on_message_complete(self) -> None:
+        self.begun = False
+        if not self._taken:
+            assert self._request is not None  # noqa: S101  its head is complete
+            self._hand_over(self._request)
+
+    def _made(self, headers: dict[bytes, bytes]) -> Incoming:
+        parser, version = self._parser, self._parser.get_http_version()
+        path, query = _split(self._target)
+        method = parser.get_method().decode()
+        request = Incoming(method, path, query, headers, self.ends)
+        request.target = self._target
+        request.keep_alive = version == "1.1" and parser.should_keep_alive()
+        request.expects = False
+        request.refusal = None
+        if version not in ("1.1", "1.0") or method == "CONNECT":
+            raise RoomError(Code.BAD_REQUEST, "This server speaks HTTP/1.1 and is no proxy")
+        return request
+
+    def _expect_body(self, request: Incoming) -> None:
+        """A coding that nobody undoes here is refused; a list of several is."""
+        if request.headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            raise RoomError(Code.BAD_REQUEST, "This server reads no such Transfer-Encoding")
+        if self._parser.should_upgrade():
+            request.keep_alive = False
+        waits = request.headers.get(b"expect", b"").lower() == b"100-continue"
+        request.expects = waits and self._parser.get_http_version() == "1.1"
+        self._body_max = self._route(request)
+        self._taken = False
+        if self._body_max == NO_BODY:
+            request.keep_alive = request.keep_alive and not request.expects
+            self._hand_over(request)
+
+    def _upgrade(self, request: Incoming) -> None:
+        """Whoever asks for what we don't have gets an answer, and then has to connect anew."""
+        request.keep_alive = False
+        if self._sockets and request.headers.get(b"upgrade", b"").lower() == b"websocket":
+            self.upgrade, self._taken = request, True
+        else:
+            self._route(request)
+            self._taken = False
+
+    def _hand_over(self, request: Incoming) -> None:
+        self._taken = True
+        self._take(request)
+
+
+def _split(target: bytes) -> tuple[str, bytes]:
+    """Path and query of a request's target, which may be a whole URL."""
+    if not target.startswith(b"/") or b"#" in target:
+        url = httptools.parse_url(target)
+        target, query = url.path or b"/", url.query or b""
+    else:
+        target, _, query = target.partition(b"?")
+    path = target.decode("ascii")
+    return (unquote(path) if "%" in path else path), query
+
+
+def _reason(error: httptools.HttpParserCallbackError) -> RoomError:
+    """What a callback raised: its own refusal, what a parser of URLs said, or a bug of ours."""
+    match error.__context__:
+        case RoomError() as refusal:
+            return refusal
+        case httptools.HttpParserError() | UnicodeError():
+            return _no_http()
+        case bug:
+            return report(bug or error, "http")
+
+
+def _no_http() -> RoomError:
+    return RoomError(Code.BAD_REQUEST, "This is no HTTP request")
+
+
+def _head_too_large() -> RoomError:
+    return RoomError(Code.PAYLOAD_TOO_LARGE, "The head of the request is too large", status=431)

@@ -1,0 +1,170 @@
+"""What is no request, or could be read as two: refused before anybody is asked."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.http.parser import HEAD_MAX_BYTES, HEADERS_MAX, PIECE_BYTES, RequestParser
+from contracts.errors import RoomError
+from contracts.exchange import Ends
+
+ENDS = Ends(None, None, "http")
+START = b"POST / HTTP/1.1\r\nHost: desk\r\n"
+CHUNKED = START + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+class Reading:
+    """A parser, and the requests that it found."""
+
+    def __init__(self, *, sockets=True):
+        self.found = []
+        self.parser = RequestParser(ENDS, lambda _: 1000, self.found.append, sockets=sockets)
+
+    def feed(self, data, piece=PIECE_BYTES):
+        for at in range(0, len(data), piece):
+            self.parser.feed(data[at : at + piece])
+        return self
+
+    def refused(self, data, piece=PIECE_BYTES):
+        with pytest.raises(RoomError) as caught:
+            self.feed(data, piece)
+        assert self.found == []
+        return caught.value.status
+
+
+def headers(*lines):
+    return START + b"".join(b"%b\r\n" % line for line in lines) + b"\r\n"
+
+
+TWO_WAYS = {
+    "a length and chunks": headers(b"Content-Length: 3", b"Transfer-Encoding: chunked"),
+    "chunks and a length": headers(b"Transfer-Encoding: chunked", b"Content-Length: 3"),
+    "two lengths": headers(b"Content-Length: 1", b"Content-Length: 2") + b"x",
+    "one length twice": headers(b"Content-Length: 1", b"Content-Length: 1") + b"x",
+    "a list of lengths": headers(b"Content-Length: 1, 1") + b"x",
+    "a signed length": headers(b"Content-Length: +1") + b"x",
+    "a negative length": headers(b"Content-Length: -1") + b"x",
+    "a hexadecimal length": headers(b"Content-Length: 0x1") + b"x",
+    "an empty length": headers(b"Content-Length: ") + b"x",
+    "a length beyond 2**64": headers(b"Content-Length: 99999999999999999999999"),
+    "a length with a space": headers(b"Content-Length: 1 1") + b"x",
+    "a coding nobody undoes": headers(b"Transfer-Encoding: gzip, chunked") + b"0\r\n\r\n",
+    "chunks that are not the last coding": headers(b"Transfer-Encoding: chunked, gzip"),
+    "identity": headers(b"Transfer-Encoding: identity"),
+    "something like chunked": headers(b"Transfer-Encoding: xchunked"),
+    "chunked twice": headers(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
+    "chunked and another": headers(b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity"),
+    "two hosts": headers(b"Host: other"),
+    "a folded line": headers(b"A: b", b" c"),
+    "a bare line feed after the request line": START.replace(b"\r\n", b"\n", 1) + b"\r\n",
+    "a bare line feed after a header": START + b"A: b\nC: d\r\n\r\n",
+    "a bare line feed at the end": START + b"A: b\r\n\n",
+    "a bare carriage return": START + b"A: b\rC: d\r\n\r\n",
+    "a space before the colon": headers(b"Content-Length : 1"),
+    "a space before a header": START.replace(b"\r\nHost", b"\r\n Host") + b"\r\n",
+    "a zero byte": headers(b"A: b\0"),
+    "no name": headers(b": b"),
+    "no colon": headers(b"Content-Length"),
+    "a space in the target": START.replace(b"/ ", b"/a b ") + b"\r\n",
+    "a control character in the target": START.replace(b"/ ", b"/a\x01 ") + b"\r\n",
+    "a target beyond ASCII": START.replace(b"/ ", b"/\xff ") + b"\r\n",
+    "no version": b"GET /\r\n\r\n",
+    "version 1.2": START.replace(b"1.1", b"1.2") + b"\r\n",
+    "version 2": START.replace(b"1.1", b"2.0") + b"\r\n",
+    "HTTP/2's preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "a method of nobody's": START.replace(b"POST", b"STEAL") + b"\r\n",
+    "a method in lower case": START.replace(b"POST", b"post") + b"\r\n",
+    "a tunnel": b"CONNECT desk:443 HTTP/1.1\r\nHost: desk\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n",
+    "a chunk's size that is negative": CHUNKED + b"-1\r\nx\r\n0\r\n\r\n",
+    "a chunk's size beyond 2**64": CHUNKED + b"FFFFFFFFFFFFFFFFF\r\nx\r\n0\r\n\r\n",
+    "a chunk's size with a space": CHUNKED + b"1 \r\nx\r\n0\r\n\r\n",
+    "a chunk longer than it says": CHUNKED + b"1\r\nxy\r\n0\r\n\r\n",
+    "bare line feeds between chunks": CHUNKED + b"1\nx\n0\n\n",
+}
+
+
+@pytest.mark.parametrize("piece", [1, 7, PIECE_BYTES])
+@pytest.mark.parametrize("raw", TWO_WAYS.values(), ids=TWO_WAYS)
+def test_what_could_be_read_in_two_ways_is_not_read(raw, piece):
+    assert Reading().refused(raw, piece) == 400
+
+
+@pytest.mark.parametrize("value", [b"chunked", b"Chunked"])
+def test_a_length_may_be_left_open_by_chunks_alone(value):
+    reading = Reading().feed(headers(b"Transfer-Encoding: " + value) + b"1\r\nx\r\n0\r\n\r\n")
+    assert [one.body for one in reading.found] == [b"x"]
+
+
+def test_chunks_in_an_older_protocol_end_the_connection():
+    reading = Reading().feed(CHUNKED.replace(b"1.1", b"1.0") + b"1\r\nx\r\n0\r\n\r\n")
+    assert [one.keep_alive for one in reading.found] == [False]
+
+
+class TestAHead:
+    @pytest.mark.parametrize("piece", [1000, PIECE_BYTES])
+    def test_without_end_is_refused(self, piece):
+        assert Reading().refused(START + b"A: " + b"x" * 3 * HEAD_MAX_BYTES, piece) == 431
+        assert Reading().refused(b"GET /" + b"x" * 3 * HEAD_MAX_BYTES, piece) == 431
+
+    def test_of_sixteen_kilobytes_is_read(self):
+        head = headers(b"A: " + b"x" * (HEAD_MAX_BYTES - len(headers(b"A: "))))
+        for piece in (100, 5000, PIECE_BYTES):
+            (request,) = Reading().feed(head, piece).found
+            assert len(request.headers[b"a"]) > HEAD_MAX_BYTES - 100
+
+    def test_has_a_hundred_lines_at_most(self):
+        lines = [b"a%d: x" % number for number in range(HEADERS_MAX)]
+        assert Reading().refused(headers(*lines)) == 431
+        assert len(Reading().feed(headers(*lines[1:])).found) == 1
+
+    def test_says_nothing_a_hundred_times(self):
+        assert Reading().refused(headers(*[b"a: x"] * (HEADERS_MAX + 2))) == 400
+
+
+PIPELINED = (
+    b"GET /a?b HTTP/1.1\r\nHost: desk\r\n\r\n"
+    b"POST /b HTTP/1.1\r\nHost: desk\r\nContent-Length: 3\r\n\r\nabc"
+    b"\r\n"  # which RFC 9112, 2.2, has us pass over
+    b"POST /c HTTP/1.1\r\nHost: desk\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+    b"HEAD / HTTP/1.1\r\nHost: desk\r\n\r\n"
+)
+
+
+@given(st.lists(st.integers(1, len(PIPELINED) - 1)))
+def test_requests_are_the_same_however_they_come(cuts):
+    reading, at = Reading(), 0
+    for cut in [*sorted(cuts), len(PIPELINED)]:
+        reading.feed(PIPELINED[at:cut])
+        at = max(at, cut)
+    found = [(one.method, one.path, one.query, one.body) for one in reading.found]
+    assert found == [
+        ("GET", "/a", b"b", b""),
+        ("POST", "/b", b"", b"abc"),
+        ("POST", "/c", b"", b"ab"),
+        ("HEAD", "/", b"", b""),
+    ]
+    assert not reading.parser.begun
+
+
+@given(st.binary(max_size=200), st.integers(0, 200))
+def test_whatever_comes_is_a_request_or_a_refusal(rubbish, at):
+    """Never a bug: that would be a 500."""
+    raw = PIPELINED[:at] + rubbish
+    with suppress(RoomError):
+        Reading(sockets=False).feed(raw)
+
+
+def test_a_bug_in_routing_is_a_500_and_not_the_callers_fault(caplog):
+    def explode(_):
+        raise KeyError("what a caller wrote")
+
+    parser = RequestParser(ENDS, explode, [].append, sockets=False)
+    with pytest.raises(RoomError) as caught:
+        parser.feed(START + b"\r\n")
+    assert caught.value.status == 500
+    assert "wrote" not in caplog.text

@@ -1,0 +1,433 @@
+"""One connection, from its first byte to its end; what waits for a time waits no time at all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from config.http.protocol import HEAD_WITHIN_S, STALLED_S
+from contracts.bodies import BODY_WITHIN_S
+from tests.support.desk import BODY_MAX, KEEP_ALIVE_S, Caller
+from tests.support.virtual_time import VIRTUAL_TIME
+
+pytestmark = pytest.mark.anyio
+
+GET = b"GET /a HTTP/1.1\r\nHost: desk\r\n\r\n"
+POST = b"POST /b HTTP/1.1\r\nHost: desk\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = (
+    b"POST /c?x=%41 HTTP/1.1\r\nHost: desk\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3\r\nhel\r\n2;ext=1\r\nlo\r\n0\r\nTrailer: t\r\n\r\n"
+)
+HANDSHAKE = (
+    b"GET /socket?q HTTP/1.1\r\nHost: desk\r\nConnection: keep-alive, Upgrade\r\n"
+    b"Upgrade: WebSocket\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n\r\n"
+)
+
+
+@pytest.fixture
+def anyio_backend():
+    return VIRTUAL_TIME
+
+
+@pytest.fixture
+async def caller():
+    return Caller()
+
+
+def get(path):
+    return b"GET %b HTTP/1.1\r\nHost: desk\r\n\r\n" % path
+
+
+def post(path, body, length=None):
+    size = len(body) if length is None else length
+    return b"POST %b HTTP/1.1\r\nHost: desk\r\nContent-Length: %d\r\n\r\n%b" % (path, size, body)
+
+
+class TestAnAnswer:
+    async def test_is_one_piece_with_what_the_server_says(self, caller):
+        await caller.hears(GET)
+        assert caller.wire.sent == (
+            b"HTTP/1.1 200 OK\r\ndate: today\r\ncontent-type: text/plain\r\n"
+            b"content-length: 7\r\n\r\nGET /a "
+        )
+
+    async def test_follows_the_date(self, caller):
+        caller.state.default_headers = [(b"date", b"tomorrow"), (b"x", b"y")]
+        await caller.hears(GET)
+        assert caller.answers[0].headers[b"date"] == b"tomorrow"
+        assert caller.answers[0].headers[b"x"] == b"y"
+
+    async def test_to_head_has_its_length_and_no_body(self, caller):
+        assert await caller.hears(GET.replace(b"GET", b"HEAD")) == [200]
+        assert caller.answers[0].headers[b"content-length"] == b"8"
+        assert caller.wire.sent.endswith(b"\r\n\r\n")
+
+    async def test_without_content_has_no_length(self, caller):
+        assert await caller.hears(get(b"/nothing"), GET) == [204, 200]
+        assert b"content-length" not in caller.answers[0].headers
+
+    async def test_to_a_bug_is_a_canonical_500_and_the_connection_goes_on(self, caller, caplog):
+        assert await caller.hears(get(b"/explode"), GET) == [500, 200]
+        assert b'"INTERNAL_ERROR"' in caller.bodies[0]
+        assert "KeyError" in caplog.text
+        assert "wrote" not in caplog.text
+
+    async def test_to_a_bug_before_the_body_is_one_too(self, caller, caplog):
+        assert await caller.hears(get(b"/bug")) == [500]
+        assert caller.wire.closing
+        assert "KeyError" in caplog.text
+        assert "wrote" not in caplog.text
+
+
+class TestARequest:
+    @pytest.mark.parametrize("at", range(1, len(POST + CHUNKED + GET)))
+    async def test_may_come_in_any_pieces(self, caller, at):
+        sent = POST + CHUNKED + GET
+        assert await caller.hears(sent[:at], sent[at:]) == [200] * 3
+        assert caller.bodies == [b"POST /b hello", b"POST /c hello", b"GET /a "]
+
+    async def test_may_come_byte_by_byte(self, caller):
+        sent = POST + CHUNKED + GET
+        assert await caller.hears(*(sent[at : at + 1] for at in range(len(sent)))) == [200] * 3
+
+    async def test_is_read_as_it_was_meant(self, caller):
+        head = b"POST /%C3%A9/b?c=%41 HTTP/1.1\r\nHost: desk\r\nX-One: 1\r\nx-one: 2\r\n\r\n"
+        await caller.hears(head)
+        (request,) = caller.desk.asked
+        assert (request.method, request.path, request.query) == ("POST", "/é/b", b"c=%41")
+        assert request.headers == {b"host": b"desk", b"x-one": b"1,2"}
+        assert request.client == "192.0.2.1"
+        assert request.ends.scheme == "http"
+
+    @pytest.mark.parametrize(
+        ("target", "path", "query"),
+        [
+            (b"http://else/a?b", "/a", b"b"),
+            (b"http://else", "/", b""),
+            (b"/a?b?c", "/a", b"b?c"),
+            (b"/a#b", "/a", b""),
+            (b"//a/b", "//a/b", b""),
+            (b"*", "*", b""),
+        ],
+    )
+    async def test_may_name_its_target_in_several_ways(self, caller, target, path, query):
+        await caller.hears(b"OPTIONS %b HTTP/1.1\r\nHost: desk\r\n\r\n" % target)
+        assert [(one.path, one.query) for one in caller.desk.asked] == [(path, query)]
+
+    async def test_has_no_trailers(self, caller):
+        await caller.hears(CHUNKED)
+        assert b"trailer" not in caller.desk.asked[0].headers
+
+    @pytest.mark.parametrize("closing", [b"HTTP/1.0\r\n", b"HTTP/1.1\r\nConnection: close\r\n"])
+    async def test_may_be_the_last(self, caller, closing):
+        assert await caller.hears(GET.replace(b"HTTP/1.1\r\n", closing) + GET) == [200]
+        assert caller.answers[0].headers[b"connection"] == b"close"
+        assert caller.wire.closing
+
+
+class TestABody:
+    async def test_too_large_is_answered_before_it_is_whole(self, caller):
+        body = b"x" * 1000
+        assert await caller.hears(post(b"/b", body[:101], 1000)) == [413]
+        assert await caller.hears(body[101:] + GET) == [413, 200]
+        assert not caller.wire.closing
+
+    async def test_as_large_as_may_be_is_not(self, caller):
+        assert await caller.hears(post(b"/b", b"x" * BODY_MAX)) == [200]
+
+    async def test_of_a_stranger_is_not_read(self, caller):
+        assert await caller.hears(post(b"/stranger", b"", 50)) == [200]
+        assert await caller.hears(b"x" * 50 + GET) == [200, 200]
+        assert [request.body for request in caller.desk.asked] == [b"", b""]
+
+    async def test_is_asked_for_when_the_caller_waits(self, caller):
+        head, _, body = POST.partition(b"\r\n\r\n")
+        caller.says(head + b"\r\nExpect: 100-Continue\r\n\r\n")
+        assert caller.wire.sent == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert await caller.hears(body) == [200]
+
+    async def test_of_a_stranger_is_not_asked_for(self, caller):
+        head = post(b"/stranger", b"", 50).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n")
+        assert await caller.hears(head) == [200]
+        assert b"100 Continue" not in caller.wire.sent
+        assert caller.wire.closing  # who knows whether it comes now
+
+    async def test_is_not_asked_for_of_who_speaks_an_older_protocol(self, caller):
+        old = POST.replace(b"/1.1", b"/1.0").replace(
+            b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"
+        )
+        assert await caller.hears(old) == [200]
+        assert b"100 Continue" not in caller.wire.sent
+
+    async def test_whose_caller_goes_away_was_asked_for_nothing(self, caller):
+        await caller.hears(POST[:-1])
+        caller.protocol.connection_lost(None)
+        assert not caller.desk.asked
+        assert not caller.state.connections
+
+    async def test_of_tiny_chunks_is_not_read_for_ever(self, caller):
+        head = b"POST /b HTTP/1.1\r\nHost: desk\r\nTransfer-Encoding: chunked\r\n\r\n"
+        chunk = b"1;" + b"x" * 8000 + b"\r\nx\r\n"
+        assert await caller.hears(head, *[chunk] * 10) == [413]
+        assert caller.wire.closing
+
+    async def test_that_nobody_wants_is_not_read_for_ever(self, caller):
+        size = 10_000_000
+        assert await caller.hears(post(b"/b", b"x" * 200, size)) == [413]
+        await caller.hears(*[b"x" * 16_384] * 200)
+        assert caller.wire.closing
+
+
+class TestPipelined:
+    async def test_requests_are_answered_in_their_order(self, caller):
+        assert await caller.hears(get(b"/later/1") + get(b"/2") + get(b"/later/3")) == []
+        assert [one.path for one in caller.desk.asked] == ["/later/1"]
+        assert not caller.wire.reads
+        caller.desk.tell()
+        assert await caller.hears() == [200, 200]
+        caller.desk.tell()
+        assert await caller.hears() == [200] * 3
+        assert caller.bodies == [b"GET /later/1 ", b"GET /2 ", b"GET /later/3 "]
+        assert caller.wire.reads
+
+    async def test_rubbish_is_refused_after_what_was_asked_before_it(self, caller):
+        assert await caller.hears(get(b"/later") + GET + b"rubbish\r\n\r\n" + GET) == []
+        caller.desk.tell()
+        assert await caller.hears() == [200, 200, 400]
+        assert caller.wire.closing
+
+    async def test_thousands_wait_as_bytes(self, caller):
+        many = 5000
+        assert await caller.hears(get(b"/later") + GET * many) == []
+        assert len(caller.protocol._waiting) < 1000
+        caller.desk.tell()
+        while len(caller.answers) <= many:
+            await caller.hears()
+        assert caller.wire.reads
+
+    async def test_half_a_request_has_its_time(self, caller):
+        await caller.hears(get(b"/later") + GET[:-5])
+        await asyncio.sleep(HEAD_WITHIN_S + 1)
+        caller.desk.tell()
+        assert await caller.hears() == [200]
+        assert caller.wire.closing
+
+
+class TestTime:
+    @pytest.mark.parametrize("begun", [b"", b"G", GET[:-1], b"\r\n\r\n"])
+    async def test_a_head_that_does_not_come_is_waited_for_ten_seconds(self, caller, begun):
+        caller.says(begun)
+        await asyncio.sleep(HEAD_WITHIN_S - 0.1)
+        assert not caller.wire.closing
+        await asyncio.sleep(0.2)
+        assert caller.wire.closing
+        assert not caller.wire.sent
+        assert not caller.state.connections
+
+    async def test_a_head_that_trickles_is_waited_for_as_long(self, caller):
+        for at in range(11):
+            caller.says(GET[at : at + 1])
+            await asyncio.sleep(1)
+        assert caller.wire.closing
+
+    async def test_a_body_that_trickles_is_waited_for_ten_seconds(self, caller):
+        caller.says(POST[:-5])
+        for at in range(4):
+            caller.says(POST[at - 5 : at - 4])
+            await asyncio.sleep(BODY_WITHIN_S / 4 + 0.1)
+        assert await caller.hears() == [400]
+        assert b"did not come in time" in caller.bodies[0]
+        assert caller.wire.closing
+        assert not caller.desk.asked
+
+    async def test_the_rest_of_an_answered_body_too(self, caller):
+        await caller.hears(post(b"/b", b"x" * 101, 1000))
+        await asyncio.sleep(9.9)
+        assert not caller.wire.closing
+        await asyncio.sleep(0.2)
+        assert caller.wire.closing
+        assert [one.status for one in caller.answers] == [413]
+
+    async def test_after_the_rest_a_connection_is_kept_as_ever(self, caller):
+        await caller.hears(post(b"/b", b"x" * 101, 200))
+        await caller.hears(b"x" * 99)
+        await asyncio.sleep(KEEP_ALIVE_S - 0.1)
+        assert not caller.wire.closing
+        await asyncio.sleep(0.2)
+        assert caller.wire.closing
+
+    async def test_after_the_rest_the_next_answer_may_take_its_time(self, caller):
+        await caller.hears(post(b"/b", b"x" * 101, 200))
+        await caller.hears(b"x" * 99 + get(b"/later"))
+        await asyncio.sleep(100)
+        caller.desk.tell()
+        assert await caller.hears() == [413, 200]
+        assert not caller.wire.closing
+
+    async def test_a_connection_is_kept_for_a_while(self, caller):
+        for _ in range(5):
+            await caller.hears(GET)
+            await asyncio.sleep(KEEP_ALIVE_S - 0.1)
+        assert not caller.wire.closing
+        await asyncio.sleep(0.2)
+        assert caller.wire.closing
+
+    async def test_an_answer_may_take_its_time(self, caller):
+        caller.says(get(b"/later"))
+        await asyncio.sleep(100)
+        assert not caller.wire.closing
+        caller.desk.tell()
+        assert await caller.hears() == [200]
+        await asyncio.sleep(KEEP_ALIVE_S + 0.1)
+        assert caller.wire.closing
+
+
+class TestWhoeverReadsSlowly:
+    async def test_is_not_heard_until_it_has_read(self, caller):
+        caller.wire.unsent = 100_000
+        caller.protocol.pause_writing()
+        assert not caller.wire.reads
+        caller.wire.unsent = 0
+        caller.protocol.resume_writing()
+        assert caller.wire.reads
+        assert await caller.hears(GET) == [200]
+
+    async def test_waits_with_what_it_asked_meanwhile(self, caller):
+        await caller.hears(get(b"/later") + GET)
+        caller.protocol.pause_writing()
+        caller.desk.tell()
+        assert await caller.hears() == [200]
+        caller.protocol.resume_writing()
+        assert await caller.hears() == [200, 200]
+
+    async def test_is_not_taken_for_idle(self, caller):
+        """Found over real sockets: answers that waited for a slow reader were dropped."""
+        await caller.hears(get(b"/later") + GET)
+        caller.protocol.pause_writing()
+        caller.desk.tell()
+        await caller.hears()
+        await asyncio.sleep(KEEP_ALIVE_S + 1)
+        caller.protocol.resume_writing()
+        assert await caller.hears() == [200, 200]
+
+    async def test_is_given_up_when_it_takes_nothing_more(self, caller):
+        caller.wire.unsent = 100_000
+        caller.protocol.pause_writing()
+        await asyncio.sleep(STALLED_S - 1)
+        caller.wire.unsent = 90_000
+        await asyncio.sleep(STALLED_S)
+        assert not caller.wire.aborted
+        await asyncio.sleep(STALLED_S)
+        assert caller.wire.aborted
+
+    async def test_keeps_no_closed_connection(self, caller):
+        caller.wire.unsent = 100_000
+        await caller.hears(b"rubbish\r\n\r\n")
+        assert caller.state.connections
+        await asyncio.sleep(STALLED_S + 1)
+        assert caller.wire.aborted
+        assert not caller.state.connections
+
+
+class TestTheEndOfTheServer:
+    async def test_closes_what_is_idle(self, caller):
+        await caller.hears(GET)
+        caller.protocol.shutdown()
+        await caller.hears()
+        assert caller.wire.closing
+        assert not caller.state.connections
+
+    async def test_waits_for_what_is_asked(self, caller):
+        await caller.hears(get(b"/later/1") + get(b"/2"))
+        caller.protocol.shutdown()
+        assert await caller.hears(GET) == []
+        assert caller.state.tasks
+        caller.desk.tell()
+        assert await caller.hears() == [200, 200]
+        assert caller.wire.closing
+        assert caller.answers[1].headers[b"connection"] == b"close"
+        assert not caller.state.tasks
+        assert not caller.state.connections
+
+    async def test_waits_for_a_body_that_is_on_the_way(self, caller):
+        await caller.hears(POST[:-1])
+        caller.protocol.shutdown()
+        assert await caller.hears(POST[-1:] + GET) == [200]
+        assert caller.wire.closing
+
+    async def test_may_lose_patience(self, caller):
+        await caller.hears(get(b"/later"))
+        for task in caller.state.tasks:
+            task.cancel()
+        assert await caller.hears() == []
+        assert caller.wire.closing
+        assert not caller.state.tasks
+
+    async def test_counts_what_was_answered(self, caller):
+        await caller.hears(GET, GET, b"rubbish\r\n\r\n")
+        assert caller.state.total_requests == 3
+
+
+class TestWhoeverIsGone:
+    async def test_hears_nothing_and_had_its_wish(self, caller):
+        await caller.hears(get(b"/later"))
+        caller.wire.close()
+        await caller.hears()
+        assert not caller.state.connections
+        caller.desk.tell()
+        assert await caller.hears() == []
+        assert not caller.state.tasks
+
+
+class SocketProtocol(asyncio.Protocol):
+    """What comes after a handshake."""
+
+    def __init__(self, config, server_state, app_state):
+        self.heard = b""
+
+    def data_received(self, data):
+        self.heard += data
+
+
+class TestAWebSocket:
+    @pytest.fixture
+    async def caller(self):
+        return Caller(sockets=SocketProtocol)
+
+    @pytest.mark.parametrize("at", [1, 30, len(HANDSHAKE) - 1, len(HANDSHAKE)])
+    async def test_is_handed_over_with_all_that_came(self, caller, at):
+        sent = HANDSHAKE + b"a frame"
+        assert await caller.hears(GET) == [200]
+        await caller.hears(sent[:at], sent[at:])
+        assert isinstance(caller.wire.protocol, SocketProtocol)
+        head, _, rest = caller.wire.protocol.heard.partition(b"\r\n\r\n")
+        line, *headers = head.split(b"\r\n")
+        assert line == b"GET /socket?q HTTP/1.1"
+        assert b"sec-websocket-protocol: a,b" in headers
+        assert rest == b"a frame"
+        assert not caller.state.connections  # it puts itself there
+        await asyncio.sleep(100)
+        assert not caller.wire.closing
+
+    async def test_may_send_much_with_its_handshake(self, caller):
+        await caller.hears(HANDSHAKE + b"x" * 100_000)
+        assert caller.wire.protocol.heard.endswith(b"\r\n\r\n" + b"x" * 100_000)
+        assert caller.wire.reads
+
+    async def test_does_not_begin_behind_a_request_that_waits(self, caller):
+        await caller.hears(get(b"/later") + HANDSHAKE)
+        caller.desk.tell()
+        assert await caller.hears() == [200, 400]
+        assert caller.wire.closing
+
+    @pytest.mark.parametrize("other", [b"h2c", b"websocket, h2c"])
+    async def test_is_asked_for_by_its_name(self, caller, other):
+        upgrade = HANDSHAKE.replace(b"WebSocket", other, 1)
+        assert await caller.hears(upgrade + GET) == [200]
+
+    async def test_has_no_place_where_there_are_none(self):
+        caller = Caller()
+        assert await caller.hears(HANDSHAKE + GET) == [200]
+        assert caller.desk.asked[0].path == "/socket"
+        assert caller.wire.closing

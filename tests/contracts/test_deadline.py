@@ -1,0 +1,86 @@
+"""A deadline is kept to the moment, however often it moves, and hardly ever armed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from contracts.deadline import Deadline
+from tests.support.virtual_time import VIRTUAL_TIME
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return VIRTUAL_TIME
+
+
+class Watch:
+    """A deadline, and when it passed."""
+
+    def __init__(self):
+        self.loop = asyncio.get_running_loop()
+        self.passed = []
+        self.armed = 0
+        self.deadline = Deadline(self, lambda: self.passed.append(self.loop.time()))
+
+    def time(self):
+        return self.loop.time()
+
+    def call_at(self, *given):
+        self.armed += 1
+        return self.loop.call_at(*given)
+
+
+@pytest.fixture
+async def watch():
+    return Watch()
+
+
+async def test_passes_once(watch):
+    watch.deadline.set(5)
+    await asyncio.sleep(100)
+    assert watch.passed == [5]
+
+
+async def test_may_be_put_off(watch):
+    for _ in range(100):
+        watch.deadline.set(5)
+        await asyncio.sleep(1)
+    assert watch.passed == []
+    await asyncio.sleep(10)
+    assert watch.passed == [104]
+    assert watch.armed < 30
+
+
+async def test_may_come_earlier(watch):
+    watch.deadline.set(75)
+    watch.deadline.set(5)
+    await asyncio.sleep(100)
+    assert watch.passed == [5]
+
+
+async def test_may_be_cleared_and_set_again(watch):
+    watch.deadline.set(5)
+    watch.deadline.clear()
+    await asyncio.sleep(10)
+    assert watch.passed == []
+    watch.deadline.set(5)
+    await asyncio.sleep(10)
+    assert watch.passed == [15]
+
+
+async def test_may_be_a_time_of_the_loops(watch):
+    watch.deadline.set_at(7)
+    await asyncio.sleep(10)
+    assert watch.passed == [7]
+
+
+async def test_leaves_no_timer_behind(watch):
+    watch.deadline.set(5)
+    watch.deadline.close()
+    watch.deadline.close()
+    await asyncio.sleep(10)
+    assert watch.passed == []

@@ -1,0 +1,96 @@
+"""Many limits, one timer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from realtime.engine.deadlines import Deadlines
+from tests.support.virtual_time import VIRTUAL_TIME
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 2.0
+
+
+@pytest.fixture
+def anyio_backend():
+    return VIRTUAL_TIME
+
+
+@pytest.fixture
+def deadlines():
+    return Deadlines(LIMIT_S)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def limited(deadlines: Deadlines, takes_s: float) -> float:
+    """When a block that takes so long ended: itself, or by its limit."""
+    began, task = now(), asyncio.current_task()
+    try:
+        with deadlines.limit(task):
+            await asyncio.sleep(takes_s)
+    except TimeoutError:
+        assert not task.cancelling()
+        return -(now() - began)
+    return now() - began
+
+
+async def test_a_block_that_ends_in_time_is_left_alone(deadlines):
+    assert await limited(deadlines, 1) == pytest.approx(1)
+    await asyncio.sleep(2 * LIMIT_S)
+
+
+async def test_a_block_that_takes_longer_is_broken_off(deadlines):
+    assert await limited(deadlines, 60) == pytest.approx(-LIMIT_S)
+
+
+async def test_each_has_a_limit_of_its_own(deadlines):
+    async def later(begin_s: float, takes_s: float) -> float:
+        await asyncio.sleep(begin_s)
+        return await limited(deadlines, takes_s)
+
+    ended = await asyncio.gather(
+        later(0, 1), later(0.5, 60), later(1, 0.1), later(1.5, 60), later(1.5, 1), later(9, 60)
+    )
+    assert ended == pytest.approx([1, -LIMIT_S, 0.1, -LIMIT_S, 1, -LIMIT_S])
+
+
+async def test_it_serves_again_after_it_was_idle(deadlines):
+    for takes_s, ended in ((60, -LIMIT_S), (1, 1), (60, -LIMIT_S)):
+        assert await limited(deadlines, takes_s) == pytest.approx(ended)
+        await asyncio.sleep(5)
+
+
+async def test_who_is_cancelled_by_another_stays_cancelled(deadlines):
+    task = asyncio.ensure_future(limited(deadlines, 60))
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_who_is_cancelled_when_the_limit_passes_is_cancelled(deadlines):
+    async def stubborn() -> None:
+        task = asyncio.current_task()
+        with deadlines.limit(task):
+            try:
+                await asyncio.sleep(1)
+            finally:
+                await asyncio.sleep(60)
+
+    task = asyncio.ensure_future(stubborn())
+    await asyncio.sleep(0.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert now() < 60
+
+
+async def test_what_a_block_raises_is_raised(deadlines):
+    with pytest.raises(KeyError), deadlines.limit(asyncio.current_task()):
+        raise KeyError
