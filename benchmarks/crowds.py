@@ -137,7 +137,7 @@ async def _idle(seconds: float, house: House) -> list[str]:
         rooms = list(pool.map(house.room, [f"room-{number}" for number in range(ROOMS)]))
     say("all members are registered …")
     members = [Idle(*one) for room in rooms for one in room]
-    prober = Member(*house.room("probe")[0])
+    prober = Idle(*house.room("probe")[0])
     await asyncio.sleep(SETTLES_S)
     before_kib, began = house.memory_kib, time.monotonic()
     await all_come([prober, *members], at_once=200)
