@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.support.crowd import settle
 from tests.support.visits import HANDSHAKE, message
 
 SMALLEST_BUFFER = 4096
@@ -57,8 +58,8 @@ class Member(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         for future in (self.joined, self.ended):
-            if not future.done():
-                future.set_result(None)
+            settle(future)
+        settle(self._seen, ConnectionError(f"closed, after {self.last!r}"))
 
     async def hears_itself(self, mark: str, padding: int) -> float:
         """How long its signal takes to come back, in seconds."""
