@@ -35,9 +35,9 @@ from realtime.websocket.reader import (
 from realtime.websocket.writer import binary_frame, close_frame, control_frame, text_frame
 
 EXTENSION = "greenroom.socket"
-EVENTS_WAITING = 64  # that the application has not received; then nothing more is read
+EVENTS_WAITING = 64  # that the application has not received; then no further piece is read
 PIECE_BYTES = 16_384  # that are looked at before others have their turn: up to 2,730 tiny frames
-CONTROLS_PER_S = 500  # pings and pongs; more are a flood
+UNCOUNTED_PER_S = 500  # pings, pongs and fragments, which no application counts; more: a flood
 EARLY_MAX_BYTES = 64 * 1024  # of a head, or of what is sent before the handshake is answered
 CLOSE_TIMEOUT_S = 10.0  # for the other side's half of a close, and for what it has yet to read
 NO_CODE, ABNORMAL = 1005, 1006  # RFC 6455, 7.4.1: a close that says nothing, and none at all
@@ -73,8 +73,6 @@ class WebSocketProtocol(asyncio.Protocol):
         "_close_sent",
         "_close_timer",
         "_config",
-        "_controls",
-        "_controls_since",
         "_drained",
         "_events",
         "_gone",
@@ -86,6 +84,8 @@ class WebSocketProtocol(asyncio.Protocol):
         "_refusal",
         "_resuming",
         "_server",
+        "_uncounted",
+        "_uncounted_since",
         "_unread",
         "_waiter",
         "_wire",
@@ -113,8 +113,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._hear: Hear | None = None
         self._pong: bytes | None = None  # the answer to a ping, owed to a slow reader
         self._close_timer: asyncio.TimerHandle | None = None
-        self._controls = 0  # pings and pongs since a second or less
-        self._controls_since = 0.0
+        self._uncounted = 0  # pings, pongs and fragments in a second or less, since:
+        self._uncounted_since = 0.0
         self._reading_paused = self._resuming = False
         self._close_sent = self._gone = self.accepted = self.heard = False
         self.due = self.patience_until = 0.0
@@ -383,6 +383,8 @@ class WebSocketProtocol(asyncio.Protocol):
             self._handle(opcode, payload)
         if self._reader.failed and self._open:
             self._fail(self._reader.failed)
+        elif self._reader.fragments:
+            self._count(self._reader.take_fragments())
 
     def _handle(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
@@ -391,18 +393,19 @@ class WebSocketProtocol(asyncio.Protocol):
             self._put({"type": "websocket.receive", "bytes": payload})
         elif opcode == CLOSE:
             self._part(payload)
-        elif self._is_flood():
-            self.close(FLOOD)
-        elif opcode == PING:
+        elif self._count(1) and opcode == PING:
             self._answer(payload)
 
-    def _is_flood(self) -> bool:
-        """Count a ping or a pong: no application sees them. Whether it is one too many."""
+    def _count(self, frames: int) -> bool:
+        """Count frames that no application sees. Whether they may be as many: if not, we close."""
         now = asyncio.get_running_loop().time()
-        if now >= self._controls_since + 1:
-            self._controls, self._controls_since = 0, now
-        self._controls += 1
-        return self._controls > CONTROLS_PER_S
+        if now >= self._uncounted_since + 1:
+            self._uncounted, self._uncounted_since = 0, now
+        self._uncounted += frames
+        if self._uncounted > UNCOUNTED_PER_S:
+            self.close(FLOOD)
+            return False
+        return True
 
     def _answer(self, ping: bytes) -> None:
         """Answer a ping. A slow reader gets one answer to all, when it reads again: RFC 6455, 5.5.3
@@ -480,6 +483,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._put(event if reason is None else {**event, "reason": reason})
 
     def _put(self, event: dict[str, Any]) -> None:
+        if self._over:
+            return  # nothing comes after the disconnect
         self._events.append(event)
         self._hear = None
         if self._waiter and not self._waiter.done():

@@ -11,9 +11,9 @@ from uvicorn.protocols.utils import ClientDisconnected
 
 from realtime.websocket.protocol import (
     CLOSE_TIMEOUT_S,
-    CONTROLS_PER_S,
     EARLY_MAX_BYTES,
     EVENTS_WAITING,
+    UNCOUNTED_PER_S,
 )
 from tests.support.engine import settled
 from tests.support.virtual_time import VIRTUAL_TIME
@@ -413,12 +413,21 @@ async def test_a_slow_reader_gets_one_answer_to_all_its_pings():
 async def test_more_than_is_bearable_is_a_flood():
     visit = await Visit().opens()
     for _ in range(5):
-        visit.client.send(frame(PING) * CONTROLS_PER_S)
+        visit.client.send(frame(PING) * UNCOUNTED_PER_S)
         await asyncio.sleep(1)
-    visit.client.send(frame(PING) * CONTROLS_PER_S + frame(PONG) * 2 + text("too late"))
-    assert len(visit.client.frames) == 6 * CONTROLS_PER_S + 1
+    visit.client.send(frame(PING) * UNCOUNTED_PER_S + frame(PONG) * 2 + text("too late"))
+    assert len(visit.client.frames) == 6 * UNCOUNTED_PER_S + 1
     assert visit.client.frames[-1] == code(1008)
     assert (await visit.app.hears())["code"] == 1008
+
+
+async def test_fragments_without_end_are_a_flood():
+    """They may be empty, and no message ever comes of them that somebody would count."""
+    visit = await Visit().opens()
+    visit.client.send(frame(TEXT, b"", final=False) + frame(0, b"", final=False) * 498)
+    assert visit.client.frames == []
+    visit.client.send(frame(0, b"", final=False) * 2)
+    assert visit.client.frames == [code(1008)]
 
 
 async def test_who_says_much_at_once_does_not_keep_others_waiting():
