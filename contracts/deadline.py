@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+LOOK_S = 0.001  # until the loop has seen what its sockets brought
+
 
 class Deadline:
     """Calls `passed` once the time that was last set is over. To set a later time costs nothing:
-    the timer that is armed looks again when it rings."""
+    the timer that is armed looks again when it rings.
+
+    Loops run timers before they read sockets. So when the time is over the sockets are read once
+    more: a process that could not run for a while gives up nobody who was in time.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, passed: Callable[[], None]) -> None:
         self._loop = loop
@@ -16,6 +22,7 @@ class Deadline:
         self._at: float | None = None  # on the loop's clock
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = 0.0
+        self._looked_for: float | None = None  # the time at which sockets were read once more
 
     def set(self, in_s: float) -> None:
         """The time is over in so many seconds, whatever was set before."""
@@ -48,8 +55,12 @@ class Deadline:
         self._timer = None
         if self._at is None:
             return
-        if self._loop.time() < self._at:
+        now = self._loop.time()
+        if now < self._at:
             self._arm(self._at)
+        elif self._looked_for != self._at:
+            self._looked_for = self._at
+            self._arm(now + LOOK_S)
         else:
             self._at = None
             self._passed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from contracts.exchange import NO_BODY, Request, Response
 
 BODY_MAX = 100
 KEEP_ALIVE_S = 5
+STALL_S = 1.5  # while the event loop stands still
 TEXT = b"content-type: text/plain\r\n"
 
 
@@ -34,6 +36,8 @@ class Desk:
     def route(self, request: Request) -> int:
         if request.path == "/bug":
             raise KeyError("what a caller wrote")
+        if request.path == "/stall":
+            time.sleep(STALL_S)
         return NO_BODY if request.path.startswith("/stranger") else BODY_MAX
 
     async def respond(self, request: Request) -> Response:

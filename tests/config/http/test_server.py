@@ -12,7 +12,7 @@ import uvicorn
 
 from config.http import protocol
 from config.serving import server_config
-from tests.support.desk import BODY_MAX, Desk
+from tests.support.desk import BODY_MAX, STALL_S, Desk
 from tests.support.servers import until
 
 GET = b"GET /a HTTP/1.1\r\nHost: desk\r\n\r\n"
@@ -216,6 +216,15 @@ def test_slow_heads_and_bodies_come_to_an_end(running, monkeypatch):
         assert one.ends()
         assert other.status() == 400
         assert other.ends()
+
+
+def test_a_server_that_could_not_run_drops_nobody_who_was_in_time(running):
+    """Found in a storm: a kept connection was closed with a request unread on it."""
+    with running.caller() as caller, running.caller() as other:
+        assert caller.says(GET).status() == 200
+        other.says(GET.replace(b"/a", b"/stall"))
+        time.sleep(STALL_S / 2)
+        assert caller.says(GET).status() == 200
 
 
 def test_who_reads_slowly_makes_nobody_wait(running):
