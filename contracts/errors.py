@@ -141,6 +141,12 @@ class RoomError(Exception):
             return {}
         return {"Retry-After": str(max(1, -int(-self.retry_after_s // 1)))}
 
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """All headers of the answer, as ASGI has them."""
+        headers = {"content-type": "application/json", **self.headers}
+        return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
 
 def bad_request(path: str, message: str, *, headline: str = "") -> RoomError:
     """A BAD_REQUEST that names one field by its path."""

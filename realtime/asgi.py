@@ -7,8 +7,10 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import re_path
 
+from contracts import jsonio
 from contracts.addresses import caller
 from contracts.bodies import Receive, Send
+from contracts.errors import Code, RoomError
 from realtime.consumers import RoomConsumer
 from realtime.engine.store import StorageUnavailable
 from realtime.routing import http_application
@@ -23,23 +25,25 @@ async def sockets(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     try:
         serving = await runtime()
     except StorageUnavailable:
-        await refuse(scope, send, 503)
+        await refuse(scope, send, RoomError(Code.STORAGE_UNAVAILABLE))
         return
-    if status := _refusal(serving, scope):
-        await refuse(scope, send, status)
+    if refusal := _refusal(serving, scope):
+        await refuse(scope, send, refusal)
     else:
         scope["headers"] = []  # all that is kept of them would be kept as long as the socket
         await routes(scope, receive, send)
 
 
-def _refusal(serving: Runtime, scope: dict[str, Any]) -> int:
-    """The status that a handshake is refused with; 0 if it is not. Notes the caller's address."""
+def _refusal(serving: Runtime, scope: dict[str, Any]) -> RoomError | None:
+    """What a handshake is refused with, if it is. Notes the caller's address."""
     headers = headers_of(scope)
     peer, forwarded = (scope.get("client") or ("",))[0], headers.get(b"x-forwarded-for", "")
     address = scope["address"] = caller(peer, forwarded, serving.settings.trusted_proxies)
     if not serving.origins.allow(headers.get(b"origin"), headers.get(b"host", "")):
-        return 403
-    return 503 if serving.draining or crowded(serving, address) else 0
+        return RoomError(Code.FORBIDDEN, "Pages of this origin may not connect")
+    if serving.draining or crowded(serving, address):
+        return RoomError(Code.REALTIME_UNAVAILABLE)
+    return None
 
 
 def headers_of(scope: dict[str, Any]) -> dict[bytes, str]:
@@ -62,12 +66,12 @@ def crowded(serving: Runtime, address: str) -> bool:
     return sum(one.address == address for one in strangers) >= share
 
 
-async def refuse(scope: dict[str, Any], send: Send, status: int) -> None:
-    """Answer a handshake with an HTTP status; a server that can't say it answers 403."""
+async def refuse(scope: dict[str, Any], send: Send, error: RoomError) -> None:
+    """Answer a handshake as any other request; a server that can't say it answers 403."""
     if "websocket.http.response" in scope.get("extensions", {}):
-        start = {"type": "websocket.http.response.start", "status": status, "headers": []}
-        await send(start)
-        await send({"type": "websocket.http.response.body", "body": b""})
+        start = {"type": "websocket.http.response.start", "status": error.status}
+        await send({**start, "headers": error.fields})
+        await send({"type": "websocket.http.response.body", "body": jsonio.encode(error.body)})
     else:
         await send({"type": "websocket.close"})
 

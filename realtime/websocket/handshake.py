@@ -20,7 +20,7 @@ _OURS = (b"content-length", b"connection")  # headers of an answer that are not 
 class BadHandshake(Exception):
     """A request that opens no WebSocket. `status` is the HTTP answer."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status)
         self.status = status
 

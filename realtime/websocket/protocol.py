@@ -19,6 +19,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
+from contracts import jsonio
+from contracts.errors import Code, RoomError
 from realtime.websocket import handshake
 from realtime.websocket.handshake import BadHandshake, Opening
 from realtime.websocket.keepalive import Keepalive
@@ -42,6 +44,14 @@ EARLY_MAX_BYTES = 64 * 1024  # of a head, or of what is sent before the handshak
 CLOSE_TIMEOUT_S = 10.0  # for the other side's half of a close, and for what it has yet to read
 NO_CODE, ABNORMAL = 1005, 1006  # RFC 6455, 7.4.1: a close that says nothing, and none at all
 FLOOD, BUG, RESTART = 1008, 1011, 1012
+REFUSALS = {  # what a handshake is refused with that no application has judged
+    HTTPStatus.BAD_REQUEST: Code.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN: Code.FORBIDDEN,
+    HTTPStatus.UPGRADE_REQUIRED: Code.BAD_REQUEST,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: Code.PAYLOAD_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR: Code.INTERNAL_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE: Code.REALTIME_UNAVAILABLE,
+}
 
 logger = logging.getLogger("uvicorn.error")
 _keepalives: WeakKeyDictionary[ServerState, Keepalive] = WeakKeyDictionary()
@@ -188,7 +198,7 @@ class WebSocketProtocol(asyncio.Protocol):
             self._say_close(RESTART, "", CLOSE_TIMEOUT_S)
             self._disconnected(RESTART)
         elif not self.accepted:
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            self._turn_away(HTTPStatus.SERVICE_UNAVAILABLE)
         self._hang_up()
 
     # What the keepalive asks.
@@ -247,7 +257,7 @@ class WebSocketProtocol(asyncio.Protocol):
         if kind == "websocket.accept" and self._opening:
             self._accept(self._opening, event)
         elif kind == "websocket.close" and self._opening:
-            self._refuse(HTTPStatus.FORBIDDEN)
+            self._turn_away(HTTPStatus.FORBIDDEN)
         elif kind == "websocket.http.response.start" and self._opening:
             self._opening = None
             self._refusal = event["status"], [*event.get("headers", ())], b""
@@ -281,7 +291,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def _come_early(self, data: bytes) -> None:
         """Before the handshake is answered: its head, or what waits behind it."""
         if len(self._unread) + len(data) > EARLY_MAX_BYTES:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            self._turn_away(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         if self._close_sent:
             return
         self._unread += data
@@ -295,7 +305,7 @@ class WebSocketProtocol(asyncio.Protocol):
         try:
             self._opening = handshake.read(head)
         except BadHandshake as problem:
-            self._refuse(problem.status)
+            self._turn_away(problem.status)
             return
         self._put({"type": "websocket.connect"})
         loop = asyncio.get_running_loop()
@@ -336,7 +346,7 @@ class WebSocketProtocol(asyncio.Protocol):
             logger.exception("Exception in ASGI application")
             code = BUG
         if not (self.accepted or self._close_sent):
-            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
+            self._turn_away(HTTPStatus.INTERNAL_SERVER_ERROR)
         self.close(code)
 
     def _accept(self, opening: Opening, event: dict[str, Any]) -> None:
@@ -350,6 +360,10 @@ class WebSocketProtocol(asyncio.Protocol):
         early, self._unread = self._unread, b""
         if early:
             self._read(early)
+
+    def _turn_away(self, status: HTTPStatus) -> None:
+        error = RoomError(REFUSALS[status], status=status)
+        self._refuse(status, error.fields, jsonio.encode(error.body))
 
     def _refuse(
         self, status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""

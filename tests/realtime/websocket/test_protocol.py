@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import weakref
 
 import pytest
@@ -117,6 +118,9 @@ async def test_a_request_may_come_in_pieces(at):
 async def test_a_bad_request_is_refused_and_nobody_is_asked(old, new, status):
     visit = await Visit().knocks(HANDSHAKE.replace(old, new))
     assert visit.client.status == status
+    head, _, body = visit.client.got.partition(b"\r\n\r\n")
+    assert b"content-type: application/json" in head
+    assert json.loads(body)["error"]["code"] == "BAD_REQUEST"
     assert visit.client.lost
     assert visit.app.started == 0
     assert visit.gone()
