@@ -23,7 +23,7 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes:
 
     Raises CallerGone, and BAD_REQUEST when it takes longer than BODY_WITHIN_S.
     """
-    body, more = b"", True
+    body, more = bytearray(), True  # bytes would be copied for each event
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             while more and len(body) <= limit_bytes:
@@ -34,7 +34,7 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes:
                 more = event.get("more_body", False)
     except TimeoutError:
         raise late() from None
-    return body
+    return bytes(body)
 
 
 def late() -> RoomError:

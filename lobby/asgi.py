@@ -15,13 +15,15 @@ from django.http import HttpResponse
 from contracts.asgi import serve
 from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
-from contracts.exchange import CLOSE, Request, Response
+from contracts.exchange import CLOSE, NO_BODY, Request, Response
 from contracts.limits import BODY_MAX_BYTES
 from lobby import api_urls, cors
 from lobby.errors import refusal_of
 from lobby.pages import Pages
 from lobby.requests import ApiRequest, django_request
 from lobby.routes import Routes
+
+FORMS = "/admin/"  # the only pages that are sent anything
 
 
 class LobbyApplication:
@@ -50,7 +52,10 @@ class LobbyService:
     def route(self, request: Request) -> int:
         """Find the view at its path; None is a page's."""
         request.route = self._routes.find(request.path)
-        return BODY_MAX_BYTES if request.route else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if request.route:
+            return BODY_MAX_BYTES
+        is_form = request.path.startswith(FORMS)
+        return settings.DATA_UPLOAD_MAX_MEMORY_SIZE if is_form else NO_BODY
 
     async def respond(self, request: Request) -> Response:
         """Have it answered by its view, or as a page."""
@@ -61,9 +66,10 @@ class LobbyService:
             if response is None:
                 view, arguments = request.route
                 response = await view.answer(ApiRequest(request), **arguments)
-            return cors.marked(response, request, self._origins)
         except Exception as error:  # noqa: BLE001  every failure has an answer
-            return refusal_of(error).also(CLOSE)
+            # What fails out here may be broken, or longer than was read: so may be what follows it.
+            response = refusal_of(error).also(CLOSE)
+        return cors.marked(response, request, self._origins) if request.route else response
 
     async def _page(self, request: Request) -> Response:
         if len(request.body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:

@@ -33,6 +33,8 @@ class ApiRequest:
         return django_request(self.sent)
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("django", "sent"):  # it could not be made: asking it for itself would never end
+            raise AttributeError(f"A request without its {name}")
         return getattr(self.django, name)
 
 

@@ -231,16 +231,18 @@ def read_envelope(frame: bytes) -> Envelope:
 def said_goodbye(event: dict[str, Any]) -> bool:
     """Whether a socket that is gone was closed by the page or the browser, and did not just break.
 
-    What a disconnect event says, as recorded of uvicorn 0.54 (websockets-sansio) and Daphne 4.2:
+    What a disconnect event says, on realtime.websocket and as recorded of Daphne 4.2:
 
-                                             uvicorn                  Daphne
+                                             ours                     Daphne
         a close frame                        its code, and a reason   its code
         a close frame without a code         1005, and a reason       None
-        reset, FIN, keepalive timeout        1005, no reason          1006
-        it spoke no WebSocket (we closed)    1002, 1007, 1009         1006
+        reset, FIN, keepalive timeout        1006, no reason          1006
+        what we closed (no WebSocket, say)   our code, and a reason   1006
+        the server stops                     1012, no reason          (not recorded)
 
-    Pages send 1000 or 3000 to 4999 or no code, a browser whose tab is closed 1001 (RFC 6455, 7.4;
-    WHATWG WebSockets, close).
+    Other servers say 1005 of what broke, uvicorn's own among them: there a reason tells the two
+    apart. Pages send 1000 or 3000 to 4999 or no code, a browser whose tab is closed 1001 (RFC 6455,
+    7.4; WHATWG WebSockets, close).
     """
     code = event.get("code", 1005)
     if code == 1005:

@@ -19,7 +19,7 @@ from contracts.incidents import report
 PIECE_BYTES = 16 * 1024  # fed at a time; limits are looked at between two pieces
 HEAD_MAX_BYTES = 16 * 1024
 HEADERS_MAX = 100
-FRAMING_MAX = 8  # a body's bytes with the frames of its chunks, in times of its limit
+FRAMING_MAX_BYTES = 64 * 1024  # of a body's chunks, beside what is in them
 IGNORED_MAX_BYTES = 2 * 1024 * 1024  # of a body that nobody wants to read
 
 
@@ -28,14 +28,15 @@ class Incoming(Request):
 
     __slots__ = ("expects", "keep_alive", "refusal", "target")
 
-    target: bytes  # as it was sent
+    target: bytes  # path and query, as they were sent
     keep_alive: bool  # whether another request may follow
     expects: bool  # the caller waits to be asked for the body
     refusal: RoomError | None  # what the protocol itself has to say, so that no service is asked
 
     @property
     def head(self) -> bytes:
-        """The request as it was sent, but for names' case and what stood around values."""
+        """The request as it was sent, but for names' case, what stood around values, and the host
+        of a target that was a whole URL."""
         lines = [b"%b %b HTTP/1.1" % (self.method.encode(), self.target)]
         lines += [b"%b: %b" % header for header in self.headers.items()]
         return b"\r\n".join(lines) + b"\r\n\r\n"
@@ -66,6 +67,7 @@ class RequestParser:
         self._headers: dict[bytes, bytes] = {}
         self._repeated = 0
         self._request: Incoming | None = None  # whose body is on the way
+        self._body = bytearray()  # so far: with bytes, each of its chunks would copy all before it
         self._body_max = 0
         self._taken = True  # the request, or there is none
         self._fed = 0  # bytes since the last progress
@@ -78,6 +80,11 @@ class RequestParser:
     def in_body(self) -> bool:
         """Whether a head is complete, and its body is not."""
         return self.begun and self._request is not None
+
+    @property
+    def in_rest(self) -> bool:
+        """Whether a request was taken before its body was complete, and that goes on."""
+        return self.in_body and self._taken
 
     @property
     def awaited(self) -> Incoming | None:
@@ -107,7 +114,7 @@ class RequestParser:
         elif self._taken:
             if self._fed > IGNORED_MAX_BYTES:
                 raise RoomError(Code.PAYLOAD_TOO_LARGE)
-        elif self._fed > FRAMING_MAX * self._body_max + PIECE_BYTES:
+        elif self._fed - len(self._body) > FRAMING_MAX_BYTES:
             raise RoomError(Code.PAYLOAD_TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -118,14 +125,19 @@ class RequestParser:
         self._headers = {}
         self._repeated = 0
         self._request = None
+        self._taken = False
 
     def on_url(self, url: bytes) -> None:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._request:
+            return  # a trailer, which nobody looks at
         name, headers = name.lower(), self._headers
         if name in headers:
             self._repeat(name, value)
+        elif len(headers) >= HEADERS_MAX:
+            raise _head_too_large()
         else:
             headers[name] = value
 
@@ -137,9 +149,6 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         headers, parser = self._headers, self._parser
-        self._headers = {}  # trailers go where nobody looks
-        if len(headers) > HEADERS_MAX:
-            raise _head_too_large()
         request = self._request = self._made(headers)
         self.stage += 1
         self._fed = 0
@@ -149,14 +158,13 @@ class RequestParser:
             self._upgrade(request)
         else:
             self._route(request)
-            self._taken = False
 
     def on_body(self, body: bytes) -> None:
         if self._taken:
             return
         assert self._request is not None  # noqa: S101  its head is complete
-        self._request.body += body
-        if len(self._request.body) > self._body_max:
+        self._body += body
+        if len(self._body) > self._body_max:
             self._hand_over(self._request)
 
     def on_message_complete(self) -> None:
@@ -167,10 +175,11 @@ class RequestParser:
 
     def _made(self, headers: dict[bytes, bytes]) -> Incoming:
         parser, version = self._parser, self._parser.get_http_version()
-        path, query = _split(self._target)
+        target = _origin_form(self._target)
+        path, _, query = target.partition(b"?")
         method = parser.get_method().decode()
-        request = Incoming(method, path, query, headers, self.ends)
-        request.target = self._target
+        request = Incoming(method, _unquoted(path), query, headers, self.ends)
+        request.target = target
         request.keep_alive = version == "1.1" and parser.should_keep_alive()
         request.expects = False
         request.refusal = None
@@ -187,7 +196,6 @@ class RequestParser:
         waits = request.headers.get(b"expect", b"").lower() == b"100-continue"
         request.expects = waits and self._parser.get_http_version() == "1.1"
         self._body_max = self._route(request)
-        self._taken = False
         if self._body_max == NO_BODY:
             request.keep_alive = request.keep_alive and not request.expects
             self._hand_over(request)
@@ -195,26 +203,35 @@ class RequestParser:
     def _upgrade(self, request: Incoming) -> None:
         """Whoever asks for what we don't have gets an answer, and then has to connect anew."""
         request.keep_alive = False
-        if self._sockets and request.headers.get(b"upgrade", b"").lower() == b"websocket":
+        if self._sockets and self._asks_for_socket(request):
             self.upgrade, self._taken = request, True
         else:
             self._route(request)
-            self._taken = False
+
+    def _asks_for_socket(self, request: Incoming) -> bool:
+        """In HTTP/1.1: an older one has no upgrades (RFC 9110, 7.8; RFC 6455, 4.1)."""
+        named = request.headers.get(b"upgrade", b"").lower() == b"websocket"
+        return named and self._parser.get_http_version() == "1.1"
 
     def _hand_over(self, request: Incoming) -> None:
         self._taken = True
+        if self._body:
+            request.body, self._body = bytes(self._body), bytearray()
         self._take(request)
 
 
-def _split(target: bytes) -> tuple[str, bytes]:
+def _origin_form(target: bytes) -> bytes:
     """Path and query of a request's target, which may be a whole URL."""
-    if not target.startswith(b"/") or b"#" in target:
-        url = httptools.parse_url(target)
-        target, query = url.path or b"/", url.query or b""
-    else:
-        target, _, query = target.partition(b"?")
-    path = target.decode("ascii")
-    return (unquote(path) if "%" in path else path), query
+    if target.startswith(b"/") and b"#" not in target:
+        return target
+    url = httptools.parse_url(target)
+    path = url.path or b"/"
+    return b"%b?%b" % (path, url.query) if url.query else path
+
+
+def _unquoted(path: bytes) -> str:
+    text = path.decode("ascii")
+    return unquote(text) if "%" in text else text
 
 
 def _reason(error: httptools.HttpParserCallbackError) -> RoomError:

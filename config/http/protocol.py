@@ -70,6 +70,7 @@ class ServiceProtocol(asyncio.Protocol):
         self._ends = False  # the next request is the last
         self._last = False  # no request is read any more
         self._reads = True  # and the transport brings what comes
+        self._resuming = False  # the next piece has its turn soon
         self._paused = False  # the other end reads too slowly
         self._unsent = 0  # bytes, when somebody last looked
         self._dated: list[tuple[bytes, bytes]] | None = None
@@ -126,12 +127,25 @@ class ServiceProtocol(asyncio.Protocol):
     # Requests
 
     def _read_on(self) -> None:
-        while self._unread and not (self._waiting or self._paused or self._last):
+        """Read a piece. What is left waits for its turn, so that nobody keeps the others waiting,
+        or until there is room for what comes."""
+        if self._may_read_on:
             piece, self._unread = self._unread[:PIECE_BYTES], self._unread[PIECE_BYTES:]
             self._feed(piece)
         if self._last:
             self._unread = b""
         self._flow()
+        if self._may_read_on and not self._resuming:
+            self._resuming = True
+            self._loop.call_soon(self._resume)
+
+    @property
+    def _may_read_on(self) -> bool:
+        return bool(self._unread) and not (self._waiting or self._paused or self._last)
+
+    def _resume(self) -> None:
+        self._resuming = False
+        self._read_on()
 
     def _feed(self, data: bytes) -> None:
         parser = self._parser
@@ -171,8 +185,12 @@ class ServiceProtocol(asyncio.Protocol):
             self._answer(request)
 
     def _refuse(self, error: RoomError) -> None:
-        """Say why nothing more is read, after what was read before."""
+        """Say why nothing more is read, after what was read before. Whoever has an answer already,
+        and then sends a body that can't be read, gets no second one."""
         if self._last:
+            return
+        if self._parser.in_rest:
+            self._read_no_more()
             return
         refusal = Incoming("", "", b"", {}, self._parser.ends)
         refusal.keep_alive, refusal.refusal = False, error
@@ -255,8 +273,9 @@ class ServiceProtocol(asyncio.Protocol):
             (self._transport.resume_reading if reads else self._transport.pause_reading)()
 
     def _upgrade(self, request: Incoming, rest: bytes) -> None:
-        """From here on the connection is a WebSocket's, whose protocol reads the head once more."""
-        if self._busy:
+        """From here on the connection is a WebSocket's, whose protocol reads the head once more. It
+        knows nothing of an answer that is still to come, or that the other end does not read."""
+        if self._busy or self._paused:
             self._refuse(RoomError(Code.BAD_REQUEST, "A WebSocket begins on a quiet connection"))
             return
         rest, self._unread = rest + self._unread, b""
@@ -271,13 +290,17 @@ class ServiceProtocol(asyncio.Protocol):
 
     # Ends
 
+    def _read_no_more(self) -> None:
+        """Hang up, when what was asked is answered."""
+        self._last = True
+        if not (self._busy or self._waiting):
+            self._close()
+
     def _waited_enough(self) -> None:
         if self._parser.awaited:
             self._refuse(late())
-        elif self._busy:
-            self._last = True
         else:
-            self._close()
+            self._read_no_more()
 
     def _look_at_reader(self) -> None:
         """Whoever takes nothing more keeps no memory."""

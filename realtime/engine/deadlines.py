@@ -43,7 +43,9 @@ class Deadlines:
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
-        self._running: deque[Deadline] = deque()  # in the order they pass; as many as tasks run
+        # In the order they pass. One whose block has ended stays behind one that runs, until that
+        # ends or passes: there may be as many as began within `limit_s`, not only those that run.
+        self._running: deque[Deadline] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def limit(self, task: asyncio.Task[None]) -> Deadline:

@@ -95,6 +95,12 @@ class TestABody:
         assert caller.received == BODY_MAX_BYTES / 1024 + 1
         assert not realtime.asked
 
+    @pytest.mark.parametrize("path", ["/", "/api/docs", "/api/schema", "/static/a", "/adminer/"])
+    def test_of_a_page_without_a_form_is_not_read(self, path):
+        caller = Caller(b"a=b", path=path, headers={b"host": b"localhost"}).call()
+        assert caller.status in (404, 405)
+        assert caller.received == 0
+
     def test_of_a_page_has_a_limit_as_well(self, settings):
         assert settings.DATA_UPLOAD_MAX_MEMORY_SIZE == PAGES_MAX_BYTES
         caller = Caller(*[b" " * 1024 * 256] * 100, path="/admin/login/").call()
@@ -121,6 +127,21 @@ class TestARequestThatIsNoText:
         query = b"&".join(b"%d=" % n for n in range(1001))
         caller = whole(path="/api/rooms/ROOM23", query_string=query).call()
         assert (caller.status, caller.code) == (400, "BAD_REQUEST")
+
+
+class TestARefusalBeforeTheView:
+    def test_may_be_read_by_an_allowed_page(self):
+        headers = {b"origin": b"http://localhost:3000"}
+        caller = whole(path="/api/rooms/ROOM23", query_string=b"party=\xff", headers=headers).call()
+        assert caller.status == 400
+        assert caller.headers[b"access-control-allow-origin"] == b"http://localhost:3000"
+        assert caller.headers[b"vary"] == b"Origin"
+
+    def test_to_a_page_of_ours_is_for_no_other(self):
+        headers = {b"origin": b"http://localhost:3000"}
+        caller = whole(path="/admin/login/", query_string=b"a=\xff", headers=headers).call()
+        assert caller.status == 400
+        assert b"access-control-allow-origin" not in caller.headers
 
 
 class TestAnAnswer:

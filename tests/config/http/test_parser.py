@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.http.parser import HEAD_MAX_BYTES, HEADERS_MAX, PIECE_BYTES, RequestParser
+from config.http.parser import (
+    FRAMING_MAX_BYTES,
+    HEAD_MAX_BYTES,
+    HEADERS_MAX,
+    PIECE_BYTES,
+    RequestParser,
+)
 from contracts.errors import RoomError
 from contracts.exchange import Ends
 
@@ -20,9 +27,9 @@ CHUNKED = START + b"Transfer-Encoding: chunked\r\n\r\n"
 class Reading:
     """A parser, and the requests that it found."""
 
-    def __init__(self, *, sockets=True):
+    def __init__(self, *, sockets=True, body_max=1000):
         self.found = []
-        self.parser = RequestParser(ENDS, lambda _: 1000, self.found.append, sockets=sockets)
+        self.parser = RequestParser(ENDS, lambda _: body_max, self.found.append, sockets=sockets)
 
     def feed(self, data, piece=PIECE_BYTES):
         for at in range(0, len(data), piece):
@@ -122,8 +129,40 @@ class TestAHead:
         assert Reading().refused(headers(*lines)) == 431
         assert len(Reading().feed(headers(*lines[1:])).found) == 1
 
+    def test_has_no_more_even_while_it_lasts(self):
+        lines = b"".join(b"a%d: x\r\n" % number for number in range(HEADERS_MAX + 1))
+        assert Reading().refused(START + lines) == 431
+
     def test_says_nothing_a_hundred_times(self):
         assert Reading().refused(headers(*[b"a: x"] * (HEADERS_MAX + 2))) == 400
+
+
+class TestABodyOfChunks:
+    TINY = b"1\r\nx\r\n"
+
+    def test_has_room_for_their_lengths(self):
+        count = FRAMING_MAX_BYTES // len(self.TINY) // 2
+        (request,) = Reading(body_max=count).feed(CHUNKED + self.TINY * count + b"0\r\n\r\n").found
+        assert request.body == b"x" * count
+
+    def test_has_no_room_for_more_lengths_than_that_however_long_it_may_be(self):
+        count = FRAMING_MAX_BYTES // len(self.TINY) * 2
+        assert Reading(body_max=3_000_000).refused(CHUNKED + self.TINY * count) == 413
+
+    def test_costs_what_came_and_not_what_was_there_before(self):
+        """Found by a reviewer: each chunk had the whole body copied."""
+        size, count = 2_500_000, FRAMING_MAX_BYTES // len(self.TINY)
+        reading = Reading(body_max=3_000_000)
+        reading.feed(CHUNKED + b"%x\r\n%b\r\n" % (size, b"x" * size))
+        before = time.process_time()
+        reading.feed(self.TINY * count + b"0\r\n\r\n")
+        assert time.process_time() - before < 0.5
+        assert len(reading.found[0].body) == size + count
+
+    @pytest.mark.parametrize("lines", [b"Host: a\r\n" * 2, b"a: b\r\n" * 2 * HEADERS_MAX])
+    def test_may_end_with_lines_that_nobody_keeps(self, lines):
+        (request,) = Reading().feed(CHUNKED + b"0\r\n" + lines + b"\r\n").found
+        assert request.headers.keys() == {b"host", b"transfer-encoding"}
 
 
 PIPELINED = (

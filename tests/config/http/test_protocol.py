@@ -175,8 +175,38 @@ class TestABody:
     async def test_that_nobody_wants_is_not_read_for_ever(self, caller):
         size = 10_000_000
         assert await caller.hears(post(b"/b", b"x" * 200, size)) == [413]
-        await caller.hears(*[b"x" * 16_384] * 200)
+        assert await caller.hears(*[b"x" * 16_384] * 200) == [413]
         assert caller.wire.closing
+
+    @pytest.mark.parametrize("path", [b"/b", b"/stranger"])
+    async def test_that_breaks_after_its_answer_has_no_second_one(self, caller, path):
+        head = b"POST %b HTTP/1.1\r\nHost: desk\r\nTransfer-Encoding: chunked\r\n\r\n" % path
+        answered = await caller.hears(head + b"65\r\n%b\r\n" % (b"x" * 0x65))
+        assert len(answered) == 1
+        assert not caller.wire.closing
+        assert await caller.hears(b"no length\r\n" + GET) == answered
+        assert caller.wire.closing
+
+    async def test_that_breaks_before_its_answer_has_that_one(self, caller):
+        head = b"POST /later HTTP/1.1\r\nHost: desk\r\nTransfer-Encoding: chunked\r\n\r\n"
+        await caller.hears(head + b"65\r\n%b\r\n" % (b"x" * 0x65), b"no length\r\n")
+        assert not caller.wire.closing
+        caller.desk.tell()
+        assert await caller.hears() == [413]
+        assert caller.answers[0].headers[b"connection"] == b"close"
+        assert caller.wire.closing
+
+    async def test_that_comes_all_at_once_lets_others_have_their_turn(self, caller):
+        caller.says(post(b"/b", b"x" * 100_000))
+        assert not caller.wire.reads
+        assert await caller.hears(GET) == [413, 200]
+        assert caller.wire.reads
+
+    async def test_whose_caller_goes_away_meanwhile_is_not_read_on(self, caller):
+        caller.says(post(b"/b", b"x" * 100_000))
+        caller.wire.close()
+        assert await caller.hears() == []
+        assert not caller.state.connections
 
 
 class TestPipelined:
@@ -420,6 +450,25 @@ class TestAWebSocket:
         caller.desk.tell()
         assert await caller.hears() == [200, 400]
         assert caller.wire.closing
+
+    async def test_does_not_begin_while_its_caller_reads_nothing(self, caller):
+        """It would not know, and fill memory with frames."""
+        caller.wire.unsent = 100_000
+        caller.protocol.pause_writing()
+        assert await caller.hears(HANDSHAKE) == [400]
+        assert caller.wire.closing
+
+    async def test_does_not_begin_in_an_older_protocol(self, caller):
+        assert await caller.hears(HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0")) == [200]
+        assert caller.wire.closing
+
+    @pytest.mark.parametrize(
+        ("target", "origin_form"),
+        [(b"http://else/socket?q", b"/socket?q"), (b"http://else", b"/"), (b"/a%20b", b"/a%20b")],
+    )
+    async def test_is_at_a_path_however_its_target_is_named(self, caller, target, origin_form):
+        await caller.hears(HANDSHAKE.replace(b"/socket?q", target))
+        assert caller.wire.protocol.heard.startswith(b"GET %b HTTP/1.1\r\n" % origin_form)
 
     @pytest.mark.parametrize("other", [b"h2c", b"websocket, h2c"])
     async def test_is_asked_for_by_its_name(self, caller, other):
