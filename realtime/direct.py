@@ -72,7 +72,7 @@ class DirectWire:
         if self.closed:
             return
         if self._backlog is None:
-            self._write(frames.joined or join(frames))
+            self._write(frames.joined)
         else:
             for frame in frames.each:
                 self._backlog.add(frame)
@@ -157,9 +157,3 @@ class DirectWire:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-
-
-def join(frames: Frames) -> bytes:
-    """All of them as they go over the network, made once for all sockets."""
-    frames.joined = b"".join(map(text_frame, frames.each))
-    return frames.joined

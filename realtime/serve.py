@@ -21,7 +21,7 @@ from realtime.loading import UnusableParty
 from realtime.runtime import runtime
 from realtime.websocket.protocol import WebSocketProtocol
 
-PING_INTERVAL_S = PING_TIMEOUT_S = 20  # a half-open socket is closed within 45 s
+PING_INTERVAL_S = PING_TIMEOUT_S = 20  # a half-open socket is closed within 41 s
 LOOK_EVERY_S = 0.05
 LINGER_S = 2.0  # what the last sockets may take to close, then they are broken off
 LAST_ANSWERS_S = 1  # and the last requests

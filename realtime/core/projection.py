@@ -55,12 +55,13 @@ def seats(roster: Roster) -> Seats:
 
 
 def changes(before: Seats, after: Seats) -> tuple[tuple[str, ...], tuple[SeatRow, ...]]:
-    """The ids of the players whose rows differ, and the rows of those who are still members."""
+    """The ids of the players whose rows are out of date, and the rows that are new."""
     if before is after:  # most turns
         return (), ()
+    differ = [key for key in _suspects(before, after) if _differs(key, before, after)]
     gone = [key for key in before.players if key not in after.players]
-    changed = [key for key in _suspects(before, after) if _differs(key, before, after)]
-    return (*gone, *changed), tuple(row for key in changed if (row := after.row(key)))
+    old = [key for key in differ if key in before.players]
+    return (*gone, *old), tuple(row for key in differ if (row := after.row(key)))
 
 
 def _suspects(before: Seats, after: Seats) -> list[str]:

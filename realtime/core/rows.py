@@ -43,6 +43,19 @@ class RoomRow(Struct, frozen=True):
     alarms_parked: int = 0  # alarms given up after their handler failed again and again
     expires_at: float | None = None  # seconds since the epoch: a closed room's code is free then
 
+    def resembles(self, other: RoomRow) -> bool:
+        """Whether they differ in counts, `seq` and `state` at most, as most turns leave them."""
+        return (
+            self.alarm_at == other.alarm_at
+            and self.settings == other.settings
+            and self.phase == other.phase
+            and self.status == other.status
+            and self.max_players == other.max_players
+            and self.visibility == other.visibility
+            and self.alarms_parked == other.alarms_parked
+            and self.expires_at == other.expires_at
+        )
+
 
 class SeatRow(Struct, frozen=True):
     """One member of the roster, as the admin reads it and the constraints guard it."""
@@ -86,7 +99,8 @@ class Commit(Struct, frozen=True):
     """One batch of one room: kept whole if the row still has version `base`, else not at all.
 
     `base` 0 creates the room. `journal` holds versions base+1 … base+n without a gap. The seats
-    of every player in `changed` are replaced by those of them in `seats`.
+    of every player in `changed` are deleted, and then `seats` inserted. `alike`: the row of version
+    `base` resembles this one, so the columns that they share need not be written.
     """
 
     key: RoomKey
@@ -97,6 +111,7 @@ class Commit(Struct, frozen=True):
     changed: tuple[str, ...]
     seats: tuple[SeatRow, ...]
     matches: tuple[MatchRow, ...] = ()  # that these turns finished
+    alike: bool = False
 
     @property
     def version(self) -> int:

@@ -24,7 +24,7 @@ from realtime.core.encoding import Codec
 from realtime.core.party import Party
 from realtime.core.presence import Connected
 from realtime.core.room import Room
-from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, Snapshot
+from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, RoomRow, Snapshot
 from realtime.core.rules import RULES, Rule, create
 from realtime.core.surroundings import Surroundings
 
@@ -80,6 +80,7 @@ class Turns:
         self._seats = self._drafted = self._codec.seats  # as committed, and as in _encoded
         self._outlook = alarms.outlook(document.alarms if document else {})
         self._closed = document is not None and document.expires_at is not None
+        self._row: RoomRow | None = None  # of the last draft, which was kept; None: there was none
         self._journal: list[JournalRow] = []
         self._matches: list[MatchRow] = []
         self._now = 0.0
@@ -164,15 +165,18 @@ class Turns:
             return None
         document = self._document()
         changed, rows = projection.changes(self._seats, self._drafted)
+        before = self._row
+        self._row = row = projection.room_row(self._party, document, self._encoded, self._outlook)
         return Commit(
             key=self._key,
             uuid=self._uuid,
             base=self._base,
-            row=projection.room_row(self._party, document, self._encoded, self._outlook),
+            row=row,
             journal=tuple(self._journal),
             changed=changed,
             seats=rows,
             matches=tuple(self._matches),
+            alike=before is not None and row.resembles(before),
         )
 
     def committed(self) -> None:

@@ -95,6 +95,12 @@ class Actor:
         self._departures.add(player_id, by_client=by_client)
         self.wake()
 
+    def doze(self) -> None:
+        """Those who are connected have nothing to do. Alarms and presence are kept in mind, and the
+        state, which is most of what a quiet room takes, is read again when it is wanted."""
+        if self.idle:
+            self._memory.forget()
+
     def rest(self) -> None:
         """Plan nothing more. What the room itself plans is in storage, where the clock looks."""
         self._cancel_alarm()

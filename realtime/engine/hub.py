@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
+from contracts.incidents import report
 from contracts.limits import SOCKETS_PER_PLAYER
 from contracts.sockets import Close
 from realtime.core.effects import (
@@ -77,12 +79,21 @@ class Audience:
         frames, self.pending = Frames(self.pending), []
         for connections in self.players.values():
             for connection in connections:
-                if not connection.sent:
-                    connection.wire.send_all(frames)
-                    continue
-                if connection.sent < len(frames.each):
-                    connection.wire.send_all(Frames(frames.each[connection.sent :]))
-                connection.sent = 0
+                begin, connection.sent = connection.sent, 0
+                try:
+                    if not begin:
+                        connection.wire.send_all(frames)
+                    elif begin < len(frames.each):
+                        connection.wire.send_all(Frames(frames.each[begin:]))
+                except Exception as bug:  # noqa: BLE001  the others hear it whatever one wire does
+                    _part(connection, bug)
+
+
+def _part(connection: Connection, bug: Exception) -> None:
+    """Close a socket that could not be written to: it would miss a frame without knowing."""
+    report(bug, "hub")
+    with suppress(Exception):
+        connection.wire.close(Close.BUG)
 
 
 # Called when a player's last connection is gone: room, player, and whether its own end closed it.

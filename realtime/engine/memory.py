@@ -94,6 +94,10 @@ class Memory:
         """When the next alarm is due, in seconds since the epoch, as far as is known."""
         return self._turns.next_alarm if self._turns else None
 
+    def forget(self) -> None:
+        """Remember nothing: storage has it all, and the next batch reads it."""
+        self._turns = None
+
     async def run(self, batch: list[Post]) -> Settled:
         """Run due alarms and the batch on what is committed, until their commit is kept.
 

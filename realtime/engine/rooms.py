@@ -146,11 +146,13 @@ class Rooms:
             self._sweep = asyncio.get_running_loop().call_later(delay, self._let_go)
 
     def _let_go(self) -> None:
-        """Drop actors nobody used for a while: the store has all they know."""
+        """Drop actors nobody used for a while: the store has all they know. Those whose rooms are
+        shown to somebody stay, and doze."""
         self._sweep = None
         since = self._engine.clock() - self._engine.limits.room_idle_s
         for key, actor in list(self._actors.items()):
             if actor.used_at < since:
                 self._forget(key)
+                actor.doze()
         if self._actors:
             self._plan_sweep()

@@ -42,7 +42,8 @@ class SqliteDatabase:
         if not patient:
             raise Busy(_BUSY)  # there is but one lock, that of the file
         with self._transaction() as connection:
-            kept = [_write_room(connection, commit) for commit in commits]
+            cursor = connection.cursor()
+            kept = [_write_room(cursor, commit) for commit in commits]
             winners = [commit for commit, won in zip(commits, kept, strict=True) if won]
             connection.executemany(sql.RECORD, values.journal(winners))
             connection.executemany(sql.VACATE, values.changed(winners))
@@ -145,9 +146,11 @@ class SqliteDatabase:
         return StorageUnavailable(str(problem))
 
 
-def _write_room(connection: sqlite3.Connection, commit: Commit) -> bool:
-    if commit.base:
-        done = connection.execute(sql.UPDATE, values.updated(commit))
+def _write_room(cursor: sqlite3.Cursor, commit: Commit) -> bool:
+    if commit.alike:
+        cursor.execute(sql.UPDATE_ALIKE, values.updated_alike(commit))
+    elif commit.base:
+        cursor.execute(sql.UPDATE, values.updated(commit))
     else:
-        done = connection.execute(sql.CREATE, values.created(commit))
-    return done.rowcount == 1
+        cursor.execute(sql.CREATE, values.created(commit))
+    return cursor.rowcount == 1

@@ -5,6 +5,9 @@ UPDATE = """
         spectators = ?, ruleset_config = ?, seq = ?, state = ?, alarm_at = ?, alarms_parked = ?,
         expires_at = ?, updated_at = ?, version = ?
     WHERE room_id = ? AND version = ?"""
+UPDATE_ALIKE = """
+    UPDATE rooms SET players = ?, spectators = ?, seq = ?, state = ?, updated_at = ?, version = ?
+    WHERE room_id = ? AND version = ?"""
 CREATE = """
     INSERT INTO rooms (visibility, status, phase, max_players, players, spectators, ruleset_config,
         seq, state, alarm_at, alarms_parked, expires_at, updated_at, version, room_id, party, code,

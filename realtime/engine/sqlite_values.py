@@ -18,6 +18,13 @@ def updated(commit: Commit) -> Values:
     return (*_columns(commit), commit.uuid.hex, commit.base)
 
 
+def updated_alike(commit: Commit) -> Values:
+    """The parameters of UPDATE_ALIKE."""
+    row, now = commit.row, timestamp(commit.journal[-1].at)
+    counts = row.players, row.spectators
+    return (*counts, row.seq, row.state, now, commit.version, commit.uuid.hex, commit.base)
+
+
 def created(commit: Commit) -> Values:
     """The parameters of CREATE."""
     party, code = commit.key

@@ -6,6 +6,8 @@ import asyncio
 from random import random
 from typing import Protocol
 
+from contracts.incidents import report
+
 SWEEP_S = 0.25
 JITTER = 0.25  # of the interval: sockets that came together are not all pinged together
 
@@ -58,7 +60,11 @@ class Keepalive:
         self._timer = None
         now = asyncio.get_running_loop().time()
         for socket in [one for one in self._sockets if one.due <= now]:
-            self._look_after(socket, now)
+            try:
+                self._look_after(socket, now)
+            except Exception as bug:  # noqa: BLE001  the others are watched whatever one does
+                self._sockets.discard(socket)
+                report(bug, "keepalive")
         self._plan()
 
     def _look_after(self, socket: Watched, now: float) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias, cast
@@ -23,16 +22,26 @@ from uvicorn.server import ServerState
 from realtime.websocket import handshake
 from realtime.websocket.handshake import BadHandshake, Opening
 from realtime.websocket.keepalive import Keepalive
-from realtime.websocket.reader import CLOSE, PING, PONG, TEXT, Reader, close_code, close_reason
+from realtime.websocket.reader import (
+    BINARY,
+    CLOSE,
+    PING,
+    PONG,
+    TEXT,
+    Reader,
+    close_code,
+    close_reason,
+)
 from realtime.websocket.writer import binary_frame, close_frame, control_frame, text_frame
 
 EXTENSION = "greenroom.socket"
-EVENTS_WAITING = 64  # that the application has not received; then nothing more is read
-PIECE_BYTES = 4096  # that are read at a time: how far beyond EVENTS_WAITING it may go
+EVENTS_WAITING = 64  # that the application has not received; then no further piece is read
+PIECE_BYTES = 16_384  # that are looked at before others have their turn: up to 2,730 tiny frames
+UNCOUNTED_PER_S = 500  # pings, pongs and fragments, which no application counts; more: a flood
 EARLY_MAX_BYTES = 64 * 1024  # of a head, or of what is sent before the handshake is answered
 CLOSE_TIMEOUT_S = 10.0  # for the other side's half of a close, and for what it has yet to read
 NO_CODE, ABNORMAL = 1005, 1006  # RFC 6455, 7.4.1: a close that says nothing, and none at all
-GOING_AWAY, BUG, RESTART = 1001, 1011, 1012
+FLOOD, BUG, RESTART = 1008, 1011, 1012
 
 logger = logging.getLogger("uvicorn.error")
 _keepalives: WeakKeyDictionary[ServerState, Keepalive] = WeakKeyDictionary()
@@ -73,7 +82,10 @@ class WebSocketProtocol(asyncio.Protocol):
         "_reader",
         "_reading_paused",
         "_refusal",
+        "_resuming",
         "_server",
+        "_uncounted",
+        "_uncounted_since",
         "_unread",
         "_waiter",
         "_wire",
@@ -91,18 +103,20 @@ class WebSocketProtocol(asyncio.Protocol):
         self._server = server_state
         self._app_state = app_state
         self._reader = Reader(config.ws_max_size)
-        self._unread = b""  # what came before the handshake was answered, or while reading paused
+        self._unread = b""  # what has to wait: for the handshake's answer, or for its turn
         self._opening: Opening | None = None  # until it is answered
         self._refusal: tuple[int, list[tuple[bytes, bytes]], bytes] | None = None  # HTTP, so far
-        self._events: deque[dict[str, Any]] = deque()
+        self._events: list[dict[str, Any]] = []  # a deque would be half a kilobyte
         self._waiter: asyncio.Future[None] | None = None  # of `receive`
         self._drained: asyncio.Event | None = None  # of `send`: the other side is too slow now
         self._wire: Wire | None = None
         self._hear: Hear | None = None
         self._pong: bytes | None = None  # the answer to a ping, owed to a slow reader
         self._close_timer: asyncio.TimerHandle | None = None
-        self._reading_paused = self._close_sent = self._gone = self.accepted = False
-        self.heard = False
+        self._uncounted = 0  # pings, pongs and fragments in a second or less, since:
+        self._uncounted_since = 0.0
+        self._reading_paused = self._resuming = False
+        self._close_sent = self._gone = self.accepted = self.heard = False
         self.due = self.patience_until = 0.0
 
     # What an application that knows this protocol does with it.
@@ -161,7 +175,10 @@ class WebSocketProtocol(asyncio.Protocol):
             self._come_early(data)
             return
         self.heard = True
-        self._read(data)
+        if self._reading_paused:
+            self._unread += data
+        else:
+            self._read(data)
 
     # What uvicorn's server asks.
 
@@ -199,9 +216,9 @@ class WebSocketProtocol(asyncio.Protocol):
             await self._waiter
         event = self._events[0]
         if event["type"] != "websocket.disconnect":  # that one is the last, for ever
-            self._events.popleft()
+            del self._events[0]
         if not self._events:
-            self._read_on()
+            self._read_on_soon()
         return event
 
     async def send(self, event: dict[str, Any]) -> None:
@@ -331,7 +348,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._opening, self.accepted = None, True
         self._keepalive.watch(self)
         early, self._unread = self._unread, b""
-        self._read(early)
+        if early:
+            self._read(early)
 
     def _refuse(
         self, status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes = b""
@@ -346,12 +364,15 @@ class WebSocketProtocol(asyncio.Protocol):
         self._hang_up()
 
     def _read(self, data: bytes) -> None:
-        """Read frames, until too many events wait: the rest has to wait as it is."""
-        for at in range(0, len(data), PIECE_BYTES):
-            if self._reading_paused:
-                self._unread = data[at:]
-                return
-            self._read_piece(data[at : at + PIECE_BYTES])
+        """Read a piece. What is left waits for its turn, so that nobody keeps the others waiting,
+        or until the application has received what there is."""
+        self._read_piece(data[:PIECE_BYTES])
+        ended = self._reader.closed or self._reader.failed or self._gone
+        if len(data) > PIECE_BYTES and not ended:
+            self._unread = data[PIECE_BYTES:]
+            self._pause_reading()
+            if self._close_sent or len(self._events) < EVENTS_WAITING:
+                self._read_on_soon()
 
     def _read_piece(self, data: bytes) -> None:
         for opcode, payload in self._reader.feed(data):
@@ -362,16 +383,29 @@ class WebSocketProtocol(asyncio.Protocol):
             self._handle(opcode, payload)
         if self._reader.failed and self._open:
             self._fail(self._reader.failed)
+        elif self._reader.fragments:
+            self._count(self._reader.take_fragments())
 
     def _handle(self, opcode: int, payload: bytes) -> None:
-        if opcode == PING:
-            self._answer(payload)
+        if opcode == TEXT:
+            self._put({"type": "websocket.receive", "text": payload.decode()})
+        elif opcode == BINARY:
+            self._put({"type": "websocket.receive", "bytes": payload})
         elif opcode == CLOSE:
             self._part(payload)
-        elif opcode == TEXT:
-            self._put({"type": "websocket.receive", "text": payload.decode()})
-        elif opcode != PONG:
-            self._put({"type": "websocket.receive", "bytes": payload})
+        elif self._count(1) and opcode == PING:
+            self._answer(payload)
+
+    def _count(self, frames: int) -> bool:
+        """Count frames that no application sees. Whether they may be as many: if not, we close."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._uncounted_since + 1:
+            self._uncounted, self._uncounted_since = 0, now
+        self._uncounted += frames
+        if self._uncounted > UNCOUNTED_PER_S:
+            self.close(FLOOD)
+            return False
+        return True
 
     def _answer(self, ping: bytes) -> None:
         """Answer a ping. A slow reader gets one answer to all, when it reads again: RFC 6455, 5.5.3
@@ -380,13 +414,25 @@ class WebSocketProtocol(asyncio.Protocol):
         if not self._drained:
             self.transport.write(control_frame(PONG, ping))
 
+    def _pause_reading(self) -> None:
+        if not self._reading_paused:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _read_on_soon(self) -> None:
+        if self._reading_paused and not self._resuming:
+            self._resuming = True
+            asyncio.get_running_loop().call_soon(self._read_on)
+
     def _read_on(self) -> None:
-        if self._reading_paused and not self._gone:
-            self._reading_paused = False
-            unread, self._unread = self._unread, b""
-            self._read(unread)
-            if not self._reading_paused:
-                self.transport.resume_reading()
+        self._resuming = False
+        if self._gone:
+            return
+        self._reading_paused = False
+        unread, self._unread = self._unread, b""
+        self._read(unread)
+        if not self._reading_paused:
+            self.transport.resume_reading()
 
     def _part(self, payload: bytes) -> None:
         """The other side closes, or answers our close."""
@@ -411,7 +457,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._close_sent = True
         self.transport.write(close_frame(code, reason.encode()))
         self._limit_closing(limit_s)
-        self._read_on()  # to see the answer
+        self._read_on_soon()  # to see the answer
 
     def _limit_closing(self, limit_s: float) -> None:
         if self._close_timer is None:
@@ -437,14 +483,14 @@ class WebSocketProtocol(asyncio.Protocol):
         self._put(event if reason is None else {**event, "reason": reason})
 
     def _put(self, event: dict[str, Any]) -> None:
+        if self._over:
+            return  # nothing comes after the disconnect
         self._events.append(event)
         self._hear = None
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
-        ending = self._close_sent or self._gone
-        if len(self._events) >= EVENTS_WAITING and not (self._reading_paused or ending):
-            self._reading_paused = True
-            self.transport.pause_reading()
+        if len(self._events) >= EVENTS_WAITING and not (self._close_sent or self._gone):
+            self._pause_reading()
 
 
 def _address(transport: asyncio.Transport, end: str) -> tuple[str, int] | None:

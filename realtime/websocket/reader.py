@@ -46,7 +46,16 @@ class Reader:
     `max_bytes` and a header. An idle reader keeps nothing.
     """
 
-    __slots__ = ("_held", "_max_bytes", "_message", "_need", "_opcode", "closed", "failed")
+    __slots__ = (
+        "_held",
+        "_max_bytes",
+        "_message",
+        "_need",
+        "_opcode",
+        "closed",
+        "failed",
+        "fragments",
+    )
 
     def __init__(self, max_bytes: int) -> None:
         """`max_bytes` is the limit of a message, and so of each of its frames."""
@@ -56,6 +65,7 @@ class Reader:
         self._message: bytearray | None = None  # the fragments so far
         self._opcode = 0  # and what they are fragments of
         self.failed = 0  # the close code, once the stream can't be read any further
+        self.fragments = 0  # since somebody took their number: they may be many, and no message
         self.closed = False  # the peer's CLOSE was read: what comes after it means nothing
 
     def feed(self, data: bytes) -> list[Received]:
@@ -77,6 +87,11 @@ class Reader:
         except _Broken as stream:
             self.failed, self._message = stream.code, None
         return received
+
+    def take_fragments(self) -> int:
+        """The number of fragments since this was asked last."""
+        fragments, self.fragments = self.fragments, 0
+        return fragments
 
     def _with_held(self, held: bytearray, data: bytes) -> bytes:
         """A frame from its beginning, and what follows it; nothing, while that says no more."""
@@ -131,6 +146,7 @@ class Reader:
         """Keep a fragment, copied behind the others: endless empty ones take no room."""
         if self._message is None:
             self._opcode, self._message = opcode, bytearray()
+        self.fragments += 1
         self._message += payload
 
 

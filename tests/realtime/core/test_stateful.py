@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -212,6 +214,12 @@ class MatchRoom(RuleBasedStateMachine):
                 rows.pop(player_id, None)
             rows |= {seat.player_id: seat.username_key for seat in commit.seats}
         assert rows == {player: key for player, (key, _) in self.members.items()}
+
+    @invariant()
+    def columns_that_are_not_written_are_as_they_were(self):
+        for before, commit in pairwise(self.room.commits):
+            assert not commit.alike or commit.row.resembles(before.row)
+        assert not any(commit.alike for commit in self.room.commits[:1])
 
     @invariant()
     def seq_never_goes_back(self):

@@ -450,6 +450,25 @@ def test_idle_rooms_are_let_go_and_come_back():
     asyncio.run(story())
 
 
+def test_a_quiet_room_with_sockets_dozes_and_goes_on():
+    async def story():
+        store = CountingStore()
+        bench = Bench(store, room_idle_s=0.04)
+        await bench.create("alice")
+        connection, wire = await bench.connect("alice")
+        bench.now += 1
+        await asyncio.sleep(0.4)
+        assert (bench.rooms.count(), store.loads) == (1, 0)
+        bench.say(connection)
+        await until(lambda: "CHAT_APPEND" in wire.kinds[-1:])
+        assert store.loads == 1
+        bench.say(connection)
+        await until(lambda: wire.kinds[-2:] == ["CHAT_APPEND"] * 2)
+        assert store.loads == 1
+
+    asyncio.run(story())
+
+
 def test_an_unknown_room_leaves_nothing_in_memory():
     async def story():
         bench = Bench(MemoryStore())

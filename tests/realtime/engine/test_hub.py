@@ -338,3 +338,27 @@ async def something(members, chance, number):
     else:
         members.happens(alone[kind], origin=name)
     return ()
+
+
+class BrokenWire(Wire):
+    """A wire that raises, whatever it is to write."""
+
+    def send_all(self, frames):
+        raise RuntimeError("the handler is closed")
+
+
+def test_a_wire_that_raises_is_closed_and_the_others_hear_all():
+    async def story():
+        members = Members("alice", "bob", "carol")
+        members.of["bob"].wire = BrokenWire()
+        there = Members("dave", key=OTHER)
+        there.hub = members.hub
+        dave = there.enters("erin")
+        members.happens(*to_all("a"))
+        members.happens(*to_all("z"), key=OTHER)
+        await settled()
+        assert members.got("bob") == [Close.BUG]
+        assert members.got("alice") == members.got("carol") == [("a",)]
+        assert dave.wire.writes == [("z",)]
+
+    told(story)

@@ -11,7 +11,10 @@ from time import monotonic
 import pytest
 
 from realtime.engine import sqlite_database
+from realtime.engine.sqlite_values import timestamp
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
+from realtime.parties.leet99 import Leet99
+from realtime.testing import opened
 from scripts.lib.bootstrap import ROOT
 from tests.support.databases import SqliteFile
 from tests.support.engine import until
@@ -187,3 +190,45 @@ def test_a_database_of_another_age_says_what_to_do(sqlite):
         connection.execute("DELETE FROM django_migrations WHERE app = 'realtime'")
     with pytest.raises(StorageUnavailable, match=r"not applied: realtime\.\w+; run manage\.py"):
         told(sqlite.store().start())
+
+
+COLUMNS = (
+    "visibility, status, phase, max_players, players, spectators, ruleset_config, seq, state, "
+    "alarms_parked, version"
+)
+
+
+def test_a_row_says_after_every_turn_what_the_state_says(sqlite):
+    """Most turns leave most columns as they were: these are not written again."""
+    trial = opened(Leet99, ("alice", "bob"), playerCap=5)
+    trial.receive("alice", "SEND_CHAT", {"text": "Hello"})
+    trial.receive("alice", "UPDATE_SETTINGS", {"patch": {"playerCap": 7}})
+    trial.register("carol", role="spectator")
+    trial.receive("bob", "SEND_CHAT", {"text": "Hello"})
+    trial.receive("alice", "START_MATCH")
+    trial.advance(3600)
+    trial.close()
+    assert {commit.alike for commit in trial.commits} == {True, False}
+
+    async def story(store):
+        for commit in trial.commits:
+            assert await store.commit(commit)
+            (columns,) = sqlite.rows(f"SELECT {COLUMNS}, alarm_at, expires_at FROM rooms")
+            row = commit.row
+            assert columns == (
+                row.visibility,
+                row.status,
+                row.phase,
+                row.max_players,
+                row.players,
+                row.spectators,
+                row.settings.decode(),
+                row.seq,
+                row.state,
+                row.alarms_parked,
+                commit.version,
+                timestamp(row.alarm_at),
+                timestamp(row.expires_at),
+            )
+
+    on(sqlite, story)

@@ -134,3 +134,19 @@ def test_without_an_interval_nobody_is_pinged():
         assert (socket.pings, socket.given_up) == ([], 0)
 
     told_at_once(story())
+
+
+def test_a_socket_that_cannot_be_pinged_keeps_no_other_from_being_watched():
+    async def story():
+        watch = keepalive()
+        broken, socket = Socket(watch), Socket(watch)
+        broken.ping = _breaks
+        socket.is_there = False
+        await asyncio.sleep(2 * NOTICED_WITHIN_S)
+        assert socket.given_up
+
+    told_at_once(story())
+
+
+def _breaks() -> None:
+    raise RuntimeError("the handler is closed")

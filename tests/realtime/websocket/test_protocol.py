@@ -9,7 +9,12 @@ import weakref
 import pytest
 from uvicorn.protocols.utils import ClientDisconnected
 
-from realtime.websocket.protocol import CLOSE_TIMEOUT_S, EARLY_MAX_BYTES, EVENTS_WAITING
+from realtime.websocket.protocol import (
+    CLOSE_TIMEOUT_S,
+    EARLY_MAX_BYTES,
+    EVENTS_WAITING,
+    UNCOUNTED_PER_S,
+)
 from tests.support.engine import settled
 from tests.support.virtual_time import VIRTUAL_TIME
 from tests.support.visits import (
@@ -342,6 +347,7 @@ async def test_with_many_events_waiting_nothing_more_is_read_and_then_it_is():
     assert not visit.client.listens
     for number in range(EVENTS_WAITING):
         assert await visit.app.hears() == str(number)
+    await settled()
     assert visit.client.listens
 
 
@@ -350,10 +356,12 @@ async def test_of_one_great_read_only_so_much_becomes_events():
     visit = await Visit().opens()
     count = 40_000
     visit.client.send(text("") * count + text("the last"))
-    assert len(visit.protocol._events) < 1000
+    await settled()
+    assert len(visit.protocol._events) < 3000
     for _ in range(count):
         assert await visit.app.hears() == ""
     assert await visit.app.hears() == "the last"
+    await settled()
     assert visit.client.listens
 
 
@@ -369,6 +377,7 @@ async def test_our_close_is_answered_by_whom_we_did_not_read():
     visit = await Visit().opens()
     visit.client.send(text("") * 5000)
     visit.app.socket.close(4011)
+    await settled()
     assert visit.client.listens
     visit.client.send(text("") * 5000 + close(4011))
     await settled()
@@ -393,12 +402,57 @@ async def test_pings_are_answered():
 async def test_a_slow_reader_gets_one_answer_to_all_its_pings():
     visit = await Visit().opens()
     visit.stalls()
-    for number in range(1000):
+    for number in range(400):
         visit.client.send(frame(PING, str(number).encode()))
     visit.client.reads_on()
-    assert visit.client.frames[1:] == [(PONG, b"999")]
+    assert visit.client.frames[1:] == [(PONG, b"399")]
     visit.client.send(frame(PING, b"again"))
     assert visit.client.frames[2:] == [(PONG, b"again")]
+
+
+async def test_more_than_is_bearable_is_a_flood():
+    visit = await Visit().opens()
+    for _ in range(5):
+        visit.client.send(frame(PING) * UNCOUNTED_PER_S)
+        await asyncio.sleep(1)
+    visit.client.send(frame(PING) * UNCOUNTED_PER_S + frame(PONG) * 2 + text("too late"))
+    assert len(visit.client.frames) == 6 * UNCOUNTED_PER_S + 1
+    assert visit.client.frames[-1] == code(1008)
+    assert (await visit.app.hears())["code"] == 1008
+
+
+async def test_fragments_without_end_are_a_flood():
+    """They may be empty, and no message ever comes of them that somebody would count."""
+    visit = await Visit().opens()
+    visit.client.send(frame(TEXT, b"", final=False) + frame(0, b"", final=False) * 498)
+    assert visit.client.frames == []
+    visit.client.send(frame(0, b"", final=False) * 2)
+    assert visit.client.frames == [code(1008)]
+
+
+async def test_who_says_much_at_once_does_not_keep_others_waiting():
+    visit, other = await Visit().opens(), await Visit().opens()
+    loud, quiet = Listener(visit), Listener(other)
+    visit.client.send(text("") * 40_000)
+    assert len(loud.heard) < 3000
+    assert not visit.client.listens
+    asyncio.get_running_loop().call_soon(other.client.send, text("hello"))
+    await asyncio.sleep(0)
+    assert quiet.heard == ["hello"]
+    assert len(loud.heard) < 6000
+    for _ in range(40):
+        await asyncio.sleep(0)
+    assert len(loud.heard) == 40_000
+    assert visit.client.listens
+
+
+async def test_what_comes_meanwhile_keeps_its_place():
+    visit = await Visit().opens()
+    listener = Listener(visit)
+    visit.client.send(text("one") * 5000)
+    visit.protocol.data_received(text("two"))
+    await settled()
+    assert listener.heard == ["one"] * 5000 + ["two"]
 
 
 async def test_a_wire_is_told_how_the_client_keeps_up():
