@@ -27,7 +27,8 @@ class FaultyRealtime:
         self.requests: list[bytes] = []
         self.connections = self.ended = 0
         self.closing = threading.Event()
-        self._listener = listener or socket.create_server(("127.0.0.1", 0))
+        # Hundreds may connect at once, and who is not taken up at once asks again after a second.
+        self._listener = listener or socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._open: list[socket.socket] = []
         scheme = "https" if tls else "http"
         host, port, *_ = self._listener.getsockname()
