@@ -145,14 +145,14 @@ class RequestParser:
         self._repeated += 1
         if name == b"host" or self._repeated > HEADERS_MAX:
             raise RoomError(Code.BAD_REQUEST, "A header came too often")
-        self._headers[name] += b"," + value
+        self._headers[name] += (b"; " if name == b"cookie" else b",") + value
 
     def on_headers_complete(self) -> None:
         headers, parser = self._headers, self._parser
         request = self._request = self._made(headers)
         self.stage += 1
         self._fed = 0
-        if b"content-length" in headers or b"transfer-encoding" in headers:
+        if b"transfer-encoding" in headers or headers.get(b"content-length", b"").strip(b"0"):
             self._expect_body(request)
         elif parser.should_upgrade():
             self._upgrade(request)
@@ -209,9 +209,9 @@ class RequestParser:
             self._route(request)
 
     def _asks_for_socket(self, request: Incoming) -> bool:
-        """In HTTP/1.1: an older one has no upgrades (RFC 9110, 7.8; RFC 6455, 4.1)."""
+        """By GET, and in HTTP/1.1: an older one has no upgrades (RFC 9110, 7.8; RFC 6455, 4.1)."""
         named = request.headers.get(b"upgrade", b"").lower() == b"websocket"
-        return named and self._parser.get_http_version() == "1.1"
+        return named and request.method == "GET" and self._parser.get_http_version() == "1.1"
 
     def _hand_over(self, request: Incoming) -> None:
         self._taken = True

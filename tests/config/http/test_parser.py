@@ -207,3 +207,24 @@ def test_a_bug_in_routing_is_a_500_and_not_the_callers_fault(caplog):
         parser.feed(START + b"\r\n")
     assert caught.value.status == 500
     assert "wrote" not in caplog.text
+
+
+UPGRADE = b"GET /a HTTP/1.1\r\nHost: desk\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+
+
+@pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n", b"Content-Length: 00\r\n"])
+def test_a_handshake_may_say_that_it_has_no_body(length):
+    reading = Reading().feed(UPGRADE + length + b"\r\n")
+    assert reading.parser.upgrade is not None
+    assert reading.found == []
+
+
+def test_only_get_opens_a_websocket():
+    reading = Reading().feed(UPGRADE.replace(b"GET", b"POST") + b"\r\n")
+    assert reading.parser.upgrade is None
+    assert [request.method for request in reading.found] == ["POST"]
+
+
+def test_cookies_in_several_lines_are_one_list_of_cookies():
+    reading = Reading().feed(b"GET / HTTP/1.1\r\nHost: desk\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n")
+    assert reading.found[0].header(b"cookie") == b"a=1; b=2"
