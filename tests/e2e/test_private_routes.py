@@ -105,6 +105,7 @@ def test_a_private_route_is_not_there_however_it_is_written(proxied, room, metho
     realtime = {f"127.0.0.1:{one.port}" for one in proxied.realtime}
     assert not ports_asked(proxied, already) & realtime
     assert proxied.state(room).json()["playerCount"] == 1
+    until(lambda: len(proxied.nginx.passed) == already + 2)  # nginx logs after it has answered
 
 
 @pytest.mark.parametrize("upgrade", ["websocket", "h2c"])
