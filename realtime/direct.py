@@ -41,6 +41,7 @@ class DirectWire:
         "_timer",
         "_write",
         "closed",
+        "write",
     )
 
     def __init__(
@@ -49,6 +50,7 @@ class DirectWire:
         """`on_close` is called soon after the first close, never before `close` returns."""
         self._socket = socket
         self._write = socket.transport.write
+        self.write: Callable[[bytes], None] | None = self._write  # while frames need not wait
         self._limit_bytes = limit_bytes
         self._patience_s = patience_s
         self._on_close = on_close
@@ -59,30 +61,25 @@ class DirectWire:
 
     def send(self, frame: bytes) -> None:
         """Send one text frame."""
-        if self.closed:
-            return
-        if self._backlog is None:
-            self._write(text_frame(frame))
-        else:
+        if self.write:
+            self.write(text_frame(frame))
+        elif self._backlog is not None and not self.closed:
             self._backlog.add(frame)
             self._consider()
 
     def send_all(self, frames: Frames) -> None:
         """Send several text frames, with one write."""
-        if self.closed:
+        if self.write:
+            self.write(frames.joined)
             return
-        if self._backlog is None:
-            self._write(frames.joined)
-        else:
-            for frame in frames.each:
-                self._backlog.add(frame)
-            self._consider()
+        for frame in frames.each:
+            self.send(frame)
 
     def show(self, view: bytes, *, replaces: bool) -> None:
         """Send a snapshot; if it `replaces`, an older one that still waits is not sent."""
-        if self._backlog is None:
-            self.send(view)
-        elif not self.closed:
+        if self.write:
+            self.write(text_frame(view))
+        elif self._backlog is not None and not self.closed:
             self._backlog.show(view, replaces=replaces)
             self._consider()
 
@@ -99,14 +96,14 @@ class DirectWire:
 
     def abandon(self) -> None:
         """The socket is gone: drop what waits."""
-        self.closed = True
+        self.closed, self.write = True, None
         self._on_close = unheard  # its owner is freed with it, not when garbage is collected
         self._backlog = None
         self._stop_timer()
 
     def paused(self) -> None:
         """The other side does not keep up."""
-        self._paused = True
+        self._paused, self.write = True, None
         if self._backlog is None:
             self._backlog = Backlog(self._limit_bytes)
         self._stop_timer()
@@ -125,6 +122,7 @@ class DirectWire:
                 self._write(text_frame(outgoing))
         if not self._paused:
             self._backlog = None
+            self.write = None if self.closed else self._write
 
     def lost(self) -> None:
         """Nothing reaches the other side any more."""
@@ -150,7 +148,7 @@ class DirectWire:
 
     def _closing(self) -> None:
         if not self.closed:
-            self.closed = True
+            self.closed, self.write = True, None
             asyncio.get_running_loop().call_soon(self._on_close)
 
     def _stop_timer(self) -> None:

@@ -17,6 +17,8 @@ class Outbox:
     The verdict falls when the server has had its chance: many turns may be told at once.
     """
 
+    write: Callable[[bytes], None] | None = None  # each frame is an event of its own
+
     def __init__(self, send: Send, limit_bytes: int, on_close: Callable[[], None]) -> None:
         """`on_close` is called soon after the first close, never before `close` returns."""
         self._asgi_send = send

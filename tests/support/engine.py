@@ -45,6 +45,8 @@ KEY = RoomKey("leet99", "K7PQ2M")
 class RecordingWire:
     """A socket's way out that remembers what was sent."""
 
+    write = None
+
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.code: Close | None = None

@@ -99,6 +99,8 @@ def test_who_leaves_is_closed_and_hears_nothing_more():
 class Wire:
     """A way out that notes each write. What is sent to all stands in a tuple."""
 
+    write = None
+
     def __init__(self):
         self.writes = []
         self.batches = []
