@@ -9,10 +9,20 @@ from hashlib import sha1
 from http import HTTPStatus
 from typing import NamedTuple, TypeAlias
 
+from contracts.errors import Code, RoomError
+
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _VERSION = b"13"
+_REFUSALS = {
+    HTTPStatus.BAD_REQUEST: Code.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN: Code.FORBIDDEN,
+    HTTPStatus.UPGRADE_REQUIRED: Code.BAD_REQUEST,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: Code.PAYLOAD_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR: Code.INTERNAL_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE: Code.REALTIME_UNAVAILABLE,
+}
 _KEY_BYTES = 16
 _OURS = (b"content-length", b"connection")  # headers of an answer that are not the application's
 
@@ -62,6 +72,11 @@ def refuse(status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes
     if status == HTTPStatus.UPGRADE_REQUIRED:
         fields += [(b"upgrade", b"websocket"), (b"sec-websocket-version", _VERSION)]
     return _head(HTTPStatus(status), fields) + body
+
+
+def refusal(status: HTTPStatus) -> RoomError:
+    """Why a handshake is refused that no application has judged."""
+    return RoomError(_REFUSALS[status], status=status)
 
 
 def _header(line: bytes) -> tuple[bytes, bytes]:

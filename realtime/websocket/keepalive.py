@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from random import random
 from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
 from contracts.incidents import report
 
@@ -88,3 +92,16 @@ class Keepalive:
         """Not only when patience ends: who answers a ping and falls silent is to be pinged again in
         time."""
         socket.due = min(now + self._window_s, socket.patience_until)
+
+
+_keepalives: WeakKeyDictionary[ServerState, Keepalive] = WeakKeyDictionary()
+
+
+def keepalive_of(server: ServerState, config: Config) -> Keepalive:
+    """The one of a server, for all its sockets."""
+    known = _keepalives.get(server)
+    if known is None:
+        never = float("inf")
+        interval_s, timeout_s = config.ws_ping_interval or never, config.ws_ping_timeout or never
+        known = _keepalives[server] = Keepalive(interval_s, timeout_s)
+    return known

@@ -12,18 +12,15 @@ import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias, cast
-from urllib.parse import unquote
-from weakref import WeakKeyDictionary
 
 from uvicorn.config import Config
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 
 from contracts import jsonio
-from contracts.errors import Code, RoomError
 from realtime.websocket import handshake
 from realtime.websocket.handshake import BadHandshake, Opening
-from realtime.websocket.keepalive import Keepalive
+from realtime.websocket.keepalive import keepalive_of
 from realtime.websocket.reader import (
     BINARY,
     CLOSE,
@@ -34,6 +31,7 @@ from realtime.websocket.reader import (
     close_code,
     close_reason,
 )
+from realtime.websocket.scope import scope_of
 from realtime.websocket.writer import binary_frame, close_frame, control_frame, text_frame
 
 EXTENSION = "greenroom.socket"
@@ -44,17 +42,8 @@ EARLY_MAX_BYTES = 64 * 1024  # of a head, or of what is sent before the handshak
 CLOSE_TIMEOUT_S = 10.0  # for the other side's half of a close, and for what it has yet to read
 NO_CODE, ABNORMAL = 1005, 1006  # RFC 6455, 7.4.1: a close that says nothing, and none at all
 FLOOD, BUG, RESTART = 1008, 1011, 1012
-REFUSALS = {  # what a handshake is refused with that no application has judged
-    HTTPStatus.BAD_REQUEST: Code.BAD_REQUEST,
-    HTTPStatus.FORBIDDEN: Code.FORBIDDEN,
-    HTTPStatus.UPGRADE_REQUIRED: Code.BAD_REQUEST,
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: Code.PAYLOAD_TOO_LARGE,
-    HTTPStatus.INTERNAL_SERVER_ERROR: Code.INTERNAL_ERROR,
-    HTTPStatus.SERVICE_UNAVAILABLE: Code.REALTIME_UNAVAILABLE,
-}
 
 logger = logging.getLogger("uvicorn.error")
-_keepalives: WeakKeyDictionary[ServerState, Keepalive] = WeakKeyDictionary()
 
 
 # Takes one text message, in UTF-8, without waiting. False: this one and those after it are events,
@@ -155,7 +144,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone = True
         self._server.connections.discard(self)
-        self._keepalive.forget(self)
+        keepalive_of(self._server, self._config).forget(self)
         if self._close_timer:
             self._close_timer.cancel()
         self._disconnected(ABNORMAL)
@@ -278,16 +267,6 @@ class WebSocketProtocol(asyncio.Protocol):
         """Whether the application is told, now or next, that there is nobody any more."""
         return bool(self._events) and self._events[-1]["type"] == "websocket.disconnect"
 
-    @property
-    def _keepalive(self) -> Keepalive:
-        """This server's, one for all sockets."""
-        known = _keepalives.get(self._server)
-        if known is None:
-            interval_s, timeout_s = self._config.ws_ping_interval, self._config.ws_ping_timeout
-            known = Keepalive(interval_s or float("inf"), timeout_s or float("inf"))
-            _keepalives[self._server] = known
-        return known
-
     def _come_early(self, data: bytes) -> None:
         """Before the handshake is answered: its head, or what waits behind it."""
         if len(self._unread) + len(data) > EARLY_MAX_BYTES:
@@ -309,29 +288,12 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         self._put({"type": "websocket.connect"})
         loop = asyncio.get_running_loop()
-        task = loop.create_task(self._run(self._scope(self._opening)))
+        extensions = {"websocket.http.response": {}, EXTENSION: self}
+        scope = scope_of(self._opening, self.transport, self._config)
+        scope |= {"state": self._app_state.copy(), "extensions": extensions}
+        task = loop.create_task(self._run(scope))
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
-
-    def _scope(self, opening: Opening) -> dict[str, Any]:
-        root, path = self._config.root_path, opening.path
-        secure = self.transport.get_extra_info("sslcontext") is not None
-        return {
-            "type": "websocket",
-            "asgi": {"version": self._config.asgi_version, "spec_version": "2.4"},
-            "http_version": "1.1",
-            "scheme": "wss" if secure else "ws",
-            "server": _address(self.transport, "sockname"),
-            "client": _address(self.transport, "peername"),
-            "root_path": root,
-            "path": root + unquote(path.decode("latin-1")),
-            "raw_path": root.encode() + path,
-            "query_string": opening.query,
-            "headers": opening.headers,
-            "subprotocols": opening.subprotocols,
-            "state": self._app_state.copy(),
-            "extensions": {"websocket.http.response": {}, EXTENSION: self},
-        }
 
     async def _run(self, scope: dict[str, Any]) -> None:
         code = 1000
@@ -356,13 +318,14 @@ class WebSocketProtocol(asyncio.Protocol):
         )
         self.transport.write(answer)
         self._opening, self.accepted = None, True
-        self._keepalive.watch(self)
+        keepalive_of(self._server, self._config).watch(self)
         early, self._unread = self._unread, b""
         if early:
             self._read(early)
 
     def _turn_away(self, status: HTTPStatus) -> None:
-        error = RoomError(REFUSALS[status], status=status)
+        """Refuse a handshake that no application has judged."""
+        error = handshake.refusal(status)
         self._refuse(status, error.fields, jsonio.encode(error.body))
 
     def _refuse(
@@ -505,9 +468,3 @@ class WebSocketProtocol(asyncio.Protocol):
             self._waiter.set_result(None)
         if len(self._events) >= EVENTS_WAITING and not (self._close_sent or self._gone):
             self._pause_reading()
-
-
-def _address(transport: asyncio.Transport, end: str) -> tuple[str, int] | None:
-    """One end's host and port; a Unix socket has none."""
-    found = transport.get_extra_info(end)
-    return (str(found[0]), int(found[1])) if isinstance(found, tuple) else None
