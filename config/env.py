@@ -86,6 +86,7 @@ class Environment:
 
     join_timeout_s: float = variable("JOIN_TIMEOUT_S", kinds.SECONDS, 10)
     commit_deadline_s: float = variable("COMMIT_DEADLINE_S", kinds.SECONDS, 2)
+    slow_turn_s: float = variable("SLOW_TURN_S", kinds.SECONDS, 0.5)
     realtime_connect_timeout_s: float = variable("REALTIME_CONNECT_TIMEOUT_S", kinds.SECONDS, 0.5)
     realtime_try_timeout_s: float = variable("REALTIME_TRY_TIMEOUT_S", kinds.SECONDS, 4)
     realtime_total_timeout_s: float = variable("REALTIME_TOTAL_TIMEOUT_S", kinds.SECONDS, 8.5)

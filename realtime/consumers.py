@@ -173,7 +173,7 @@ class RoomConsumer(AsyncConsumer):  # type: ignore[misc]  # Channels ships no ty
 
     def _relay(self, message: Message, payload: Raw, now: float) -> None:
         if self.guard.relays(self.party.volatile_per_s, now):
-            message.handle(payload, self.party, self.runtime.rooms.relay(self.connection))
+            self.runtime.rooms.relay(self.connection, message, payload)
 
     def _obey(self, envelope: Envelope) -> None:
         if not self.connection.player_id:

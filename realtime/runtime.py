@@ -80,6 +80,7 @@ class Runtime:
                 room_idle_s=settings.room_idle_s,
                 clock_interval_s=settings.clock_interval_s,
                 prune_interval_s=settings.prune_interval_s,
+                slow_turn_s=settings.slow_turn_s,
             ),
         )
         self.rooms = Rooms(load_parties((*PARTIES, *settings.parties)), engine)
@@ -91,6 +92,7 @@ class Runtime:
         """Open storage. Raises StorageUnavailable with a reason an operator can act on."""
         await self.store.start()
         self.listing.start()
+        self.rooms.stopwatch.start()
         try:
             await self.watch.start()
         except (StorageUnavailable, Busy, TimeoutError) as problem:
@@ -108,6 +110,7 @@ class Runtime:
                 await asyncio.gather(self.rooms.close(), self.clock.close())
         self.hub.flush()
         await send_away(self.sockets, self.settings.drain_sockets_per_s, until)
+        self.rooms.stopwatch.close()
         with suppress(TimeoutError):  # it hangs, and has nothing left to keep
             async with asyncio.timeout(STORAGE_S):
                 await self.watch.close()

@@ -20,6 +20,7 @@ from realtime.engine.departures import Departures
 from realtime.engine.memory import Answered, Engine, Memory, Settled, is_look
 from realtime.engine.posts import Post
 from realtime.engine.showing import Showing
+from realtime.engine.stopwatch import Stopwatch
 from realtime.engine.store import Busy, StorageUnavailable, Unwritable
 
 ALARM_PAUSE_S = 0.01  # alarms that plan each other without a pause leave time for others
@@ -34,13 +35,14 @@ class Actor:
         key: RoomKey,
         engine: Engine,
         deadlines: Deadlines,
+        stopwatch: Stopwatch,
         on_empty: Callable[[RoomKey], None],
     ) -> None:
         self._key = key
         self._engine = engine
         self._deadlines = deadlines  # of commits
         self._on_empty = on_empty
-        self._memory = Memory(party, key, engine)
+        self._memory = Memory(party, key, engine, stopwatch)
         self._mailbox: deque[Post] = deque()  # full: ROOM_BUSY
         self._look: asyncio.Future[object] | None = None  # of the Inspect in the mailbox
         self._lookers = 0  # who share it. As many as the mailbox has places; then ROOM_BUSY

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from math import inf
 from types import TracebackType
+
+LOOK_S = 0.05  # until the loop has seen what threads and sockets brought
 
 
 class Deadline:
@@ -16,7 +19,7 @@ class Deadline:
         self._task = task
         self._cancelling = task.cancelling()
         self._passed = False
-        self.at = at  # by the loop's clock
+        self.at = at  # by the clock of Deadlines
         self.over = False  # the block has ended
 
     def pass_by(self) -> None:
@@ -39,7 +42,13 @@ class Deadline:
 
 class Deadlines:
     """What asyncio.timeout does, at a third of the cost: most blocks end long before their limit,
-    and a timer for each would be set and cancelled for nothing."""
+    and a timer for each would be set and cancelled for nothing.
+
+    The clock of these limits stands still while turns run (`excuse`): a limit is for storage, and a
+    slow handler of one room takes nothing from the others. A loop runs timers before it reads what
+    came meanwhile. So after a limit has passed the loop runs once more, and a block that was in
+    time is not broken off because the process could not run.
+    """
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
@@ -47,28 +56,43 @@ class Deadlines:
         # ends or passes: there may be as many as began within `limit_s`, not only those that run.
         self._running: deque[Deadline] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._excused_s = 0.0  # by how much the clock is behind the loop's
+        self._looked_at = -inf  # limits up to here have passed, and the loop has run since
 
     def limit(self, task: asyncio.Task[None]) -> Deadline:
         """A limit from now on, for a block of the task that is running."""
-        loop = asyncio.get_running_loop()
-        deadline = Deadline(task, loop.time() + self._limit_s)
+        deadline = Deadline(task, self._now() + self._limit_s)
         self._drop_ended()
         self._running.append(deadline)
         if self._timer is None:
-            self._timer = loop.call_at(deadline.at, self._look)
+            self._ring_in(self._limit_s)
         return deadline
+
+    def excuse(self, seconds: float) -> None:
+        """Stop the clock for the time that turns kept the loop from everything else."""
+        self._excused_s += seconds
+        self._looked_at = -inf
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time() - self._excused_s
+
+    def _ring_in(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
 
     def _look(self) -> None:
         """End those that are late, and come back for the next."""
         self._timer = None
-        loop = asyncio.get_running_loop()
-        now = loop.time()
         self._drop_ended()
-        while self._running and self._running[0].at <= now:
+        while self._running and self._running[0].at <= self._looked_at:
             self._running.popleft().pass_by()
             self._drop_ended()
-        if self._running:
-            self._timer = loop.call_at(self._running[0].at, self._look)
+        if not self._running:
+            return
+        now = self._now()
+        left_s = self._running[0].at - now
+        if left_s <= 0:
+            self._looked_at, left_s = now, LOOK_S
+        self._ring_in(left_s)
 
     def _drop_ended(self) -> None:
         while self._running and self._running[0].over:

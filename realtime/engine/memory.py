@@ -17,6 +17,7 @@ from realtime.engine.bus import Bus
 from realtime.engine.hub import Hub
 from realtime.engine.peers import Peers
 from realtime.engine.posts import Post
+from realtime.engine.stopwatch import Stopwatch
 from realtime.engine.store import Busy, StorageUnavailable, Store
 from realtime.engine.uuids import uuid7
 
@@ -34,6 +35,7 @@ class Limits(NamedTuple):
     room_idle_s: float
     clock_interval_s: float
     prune_interval_s: float
+    slow_turn_s: float
 
 
 class Engine(NamedTuple):
@@ -77,10 +79,11 @@ class Basis(NamedTuple):
 class Memory:
     """One room as this process last saw it. Forgotten whenever that may be wrong."""
 
-    def __init__(self, party: Party, key: RoomKey, engine: Engine) -> None:
+    def __init__(self, party: Party, key: RoomKey, engine: Engine, stopwatch: Stopwatch) -> None:
         self._party = party
         self._key = key
         self._engine = engine
+        self._stopwatch = stopwatch
         self._turns: Turns | None = None
         self._contended_until = 0.0
 
@@ -143,12 +146,17 @@ class Memory:
     def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
         here = self._engine.hub.present(self._key)
         turns.begin(self._engine.clock(), self._engine.peers.sight(here).correct)
-        if batch and is_look(batch[0]):
-            return [Answered(post, _run(turns, post)) for post in batch]
-        most, failure = 1 if refusals else None, refusals[1] if len(refusals) == 2 else None
-        rung = turns.ring(_seed, most, failure)
-        answered = [Answered(Post(one.command), one.turn) for one in rung]
-        return answered + [Answered(post, _run(turns, post)) for post in batch]
+        with self._stopwatch.on(self._key):
+            if batch and is_look(batch[0]):
+                return [Answered(post, self._run(turns, post)) for post in batch]
+            most, failure = 1 if refusals else None, refusals[1] if len(refusals) == 2 else None
+            rung = turns.ring(_seed, most, failure)
+            answered = [Answered(Post(one.command), one.turn) for one in rung]
+            return answered + [Answered(post, self._run(turns, post)) for post in batch]
+
+    def _run(self, turns: Turns, post: Post) -> Turn:
+        self._stopwatch.lap()
+        return turns.run(post.command, _seed(), post.request_id)
 
     @property
     def _contended(self) -> bool:
@@ -192,10 +200,6 @@ class Memory:
             return False
         turns.committed()
         return True
-
-
-def _run(turns: Turns, post: Post) -> Turn:
-    return turns.run(post.command, _seed(), post.request_id)
 
 
 def _seed() -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Container, Mapping
 
-from msgspec import UNSET, MsgspecError, UnsetType
+from msgspec import UNSET, MsgspecError, Raw, UnsetType
 
 from contracts.errors import Code, RoomError
 from realtime.core.commands import Command, Connect
+from realtime.core.messages import Message
 from realtime.core.party import Party
 from realtime.core.relay import Relay
 from realtime.core.rows import RoomKey
@@ -18,6 +19,7 @@ from realtime.engine.deadlines import Deadlines
 from realtime.engine.hub import Connection
 from realtime.engine.memory import Engine
 from realtime.engine.posts import Post
+from realtime.engine.stopwatch import Stopwatch
 
 
 class Rooms:
@@ -27,6 +29,7 @@ class Rooms:
         self.parties = parties
         self._engine = engine
         self._deadlines = Deadlines(engine.limits.commit_deadline_s)
+        self.stopwatch = Stopwatch(self._deadlines, engine.limits.slow_turn_s)
         self._actors: dict[RoomKey, Actor] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._closing = False
@@ -101,10 +104,14 @@ class Rooms:
         if not self._closing:
             self._actor(key).wake()
 
-    def relay(self, connection: Connection) -> Relay:
-        """What a volatile message of this connection works with."""
-        to_all = self._actor(connection.key).showing.relay
-        return Relay(connection.player_id, connection.username, self._engine.clock(), to_all)
+    def relay(self, connection: Connection, message: Message, payload: Raw) -> None:
+        """Hand a volatile message of this connection to its party. Raises what the handler does."""
+        actor, engine = self._actor(connection.key), self._engine
+        relay = Relay(
+            connection.player_id, connection.username, engine.clock(), actor.showing.relay
+        )
+        with self.stopwatch.on(connection.key):
+            message.handle(payload, self.party(connection.key.party), relay)
 
     def count(self) -> int:
         """Rooms that this process holds in memory."""
@@ -131,7 +138,9 @@ class Rooms:
         actor = self._actors.get(key)
         if actor is None:
             party = self.party(key.party)
-            actor = Actor(party, key, self._engine, self._deadlines, on_empty=self._forget)
+            actor = Actor(
+                party, key, self._engine, self._deadlines, self.stopwatch, on_empty=self._forget
+            )
             self._actors[key] = actor
             self._plan_sweep()
         return actor

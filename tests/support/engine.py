@@ -37,6 +37,7 @@ DEFAULTS = {
     "room_idle_s": 60.0,
     "clock_interval_s": 1.0,
     "prune_interval_s": 60.0,
+    "slow_turn_s": 60.0,
 }
 NOTHING = jsonio.raw({})
 KEY = RoomKey("leet99", "K7PQ2M")

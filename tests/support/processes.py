@@ -234,8 +234,7 @@ class Socket:
 
     def waves(self) -> None:
         party = self.process.rooms.party(ROOM.party)
-        relay = self.process.rooms.relay(self.connection)
-        party.message_of("WAVE").handle(NOTHING, party, relay)
+        self.process.rooms.relay(self.connection, party.message_of("WAVE"), NOTHING)
 
     def goes(self, *, by_client: bool = True) -> None:
         """The socket is closed from its own end, or just breaks."""
