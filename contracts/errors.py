@@ -34,6 +34,7 @@ class Code(StrEnum):
     REALTIME_UNAVAILABLE = "REALTIME_UNAVAILABLE"
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
     ROOM_BUSY = "ROOM_BUSY"
+    ROOM_UNREADABLE = "ROOM_UNREADABLE"
     REALTIME_TIMEOUT = "REALTIME_TIMEOUT"
 
 
@@ -66,6 +67,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.REALTIME_UNAVAILABLE: Kind(503, "The realtime service is not available, try again"),
     Code.STORAGE_UNAVAILABLE: Kind(503, "Storage is not available, try again"),
     Code.ROOM_BUSY: Kind(503, "The room is busy, try again"),
+    Code.ROOM_UNREADABLE: Kind(503, "This room is of another version of the service"),
     Code.REALTIME_TIMEOUT: Kind(504, "The realtime service did not answer in time"),
 }
 RETRY_AFTER_S = 1.0  # what a 503 advises when nothing better is known

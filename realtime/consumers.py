@@ -35,6 +35,7 @@ JOIN_REFUSALS = {
     Code.ROOM_NOT_FOUND: Close.ROOM_NOT_FOUND,
     Code.STORAGE_UNAVAILABLE: Close.OVERLOAD,
     Code.ROOM_BUSY: Close.OVERLOAD,
+    Code.ROOM_UNREADABLE: Close.OVERLOAD,  # a program that can read it may come
     Code.REALTIME_UNAVAILABLE: Close.RESTART,
     Code.INTERNAL_ERROR: Close.BUG,
 }

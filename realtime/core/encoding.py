@@ -14,6 +14,15 @@ from realtime.core.projection import Seats
 from realtime.core.roster import Roster
 
 
+class UnreadableState(Exception):
+    """A stored state is of another form than its party's; the message says where, not what."""
+
+    def __init__(self, problem: Exception) -> None:
+        _, _, place = str(problem).rpartition(" - at ")
+        named = place if isinstance(problem, msgspec.ValidationError) else ""
+        super().__init__(f"{type(problem).__name__} {named}".strip())
+
+
 class Codec:
     """Encodes and decodes the states of one room.
 
@@ -36,8 +45,11 @@ class Codec:
         return jsonio.encode(msgspec.structs.replace(document, roster=self._roster))
 
     def decode(self, encoded: bytes) -> Document[Any, Any]:
-        """A state from its bytes."""
-        document = self._decode(encoded)
+        """A state from its bytes. Raises UnreadableState."""
+        try:
+            document = self._decode(encoded)
+        except Exception as problem:
+            raise UnreadableState(problem) from problem
         if self._seen(document.roster):  # the same objects are compared sooner than equal ones
             document.roster.players = {**self.seats.players}
             document.roster.credentials = {**self.seats.credentials}

@@ -20,7 +20,7 @@ from realtime.core import alarms, attendance, projection
 from realtime.core.commands import Alarm, Command, Inspect, Receive, Register, SetBack
 from realtime.core.document import Document, new_document
 from realtime.core.effects import Effect
-from realtime.core.encoding import Codec
+from realtime.core.encoding import Codec, UnreadableState
 from realtime.core.party import Party
 from realtime.core.presence import Connected
 from realtime.core.room import Room
@@ -68,6 +68,8 @@ class Turns:
         new_uuid: UUID,
         surroundings: Surroundings,
     ) -> None:
+        """Raises UnreadableState."""
+        self.unreadable = False  # the last state was kept, and can't be read back
         self._party = party
         self._key = key
         self._surroundings = surroundings
@@ -132,6 +134,9 @@ class Turns:
         except RoomError as error:
             self._live = None
             return Turn(error=error)
+        except UnreadableState:
+            self.unreadable = True
+            return Turn(error=RoomError(Code.ROOM_UNREADABLE))
         except Exception as bug:  # noqa: BLE001  a party may raise anything
             self._live = None
             return Turn(error=RoomError(Code.INTERNAL_ERROR), bug=bug)
@@ -145,10 +150,12 @@ class Turns:
         One that fails leaves no trace but this: it is tried again later, or parked. With `failure`,
         which is what became of them before, they all are.
         """
-        if self.next_alarm is None or self.next_alarm > self._now:
+        if self.next_alarm is None or self.next_alarm > self._now or not self._legible:
             return []
         rung: list[Rung] = []
         for name in alarms.names_due(self._document().alarms, self._now)[:most]:
+            if not self._legible:
+                break
             if name not in self._document().alarms:  # the one before it has cancelled it
                 continue
             alarm = Alarm(name)
@@ -189,6 +196,15 @@ class Turns:
     def _rule(self, command: Command) -> Rule:
         return RULES[type(command)] if self._encoded else create
 
+    @property
+    def _legible(self) -> bool:
+        """Whether the last state kept can be read."""
+        try:
+            self._document()
+        except UnreadableState:
+            self.unreadable = True
+        return not self.unreadable
+
     def _document(self) -> Document[Any, Any]:
         if self._live is None:
             self._live = self._codec.decode(self._encoded)
@@ -201,7 +217,7 @@ class Turns:
             document = new_document(self._party, command)
         else:
             raise RoomError(Code.ROOM_NOT_FOUND)
-        _check_open(document, command)
+        check_open(document.expires_at, command)
         return Room(
             self._party,
             self._key,
@@ -238,8 +254,8 @@ class Turns:
         )
 
 
-def _check_open(document: Document[Any, Any], command: Command) -> None:
+def check_open(expires_at: float | None, command: Command) -> None:
     """A closed room keeps its code for a while, and is not found."""
-    if document.expires_at is not None:
+    if expires_at is not None:
         hosting = isinstance(command, Register) and command.is_host
         raise RoomError(Code.ROOM_ALREADY_EXISTS if hosting else Code.ROOM_NOT_FOUND)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from random import getrandbits
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from contracts.complaints import Complaints
 from realtime.core.commands import Inspect, Register
+from realtime.core.encoding import UnreadableState
 from realtime.core.party import Party
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.core.surroundings import Surroundings
 from realtime.core.turns import Turn, Turns
+from realtime.core.unreadable import UnreadableRoom
 from realtime.engine.bus import Bus
 from realtime.engine.hub import Hub
 from realtime.engine.peers import Peers
@@ -23,6 +25,9 @@ from realtime.engine.uuids import uuid7
 
 RACES = 5  # tries before the room is called busy; who holds it can lose but one, to its creator
 CONTENDED_S = 1.0  # after a race was lost on a fresh read, the room is held from the first try on
+
+
+AnyTurns: TypeAlias = Turns | UnreadableRoom
 
 
 class Limits(NamedTuple):
@@ -71,7 +76,7 @@ class Settled(NamedTuple):
 class Basis(NamedTuple):
     """What a batch is run on."""
 
-    turns: Turns
+    turns: AnyTurns
     believed: bool  # but not confirmed
     commit: Callable[[Commit], Awaitable[bool]]
 
@@ -84,7 +89,7 @@ class Memory:
         self._key = key
         self._engine = engine
         self._stopwatch = stopwatch
-        self._turns: Turns | None = None
+        self._turns: AnyTurns | None = None
         self._contended_until = 0.0
 
     @property
@@ -120,7 +125,7 @@ class Memory:
                 basis = await self._recall(batch, first=race == 0)
                 settled = await self._try(basis, batch, refusals)
             if settled:
-                self._turns = basis.turns
+                self._turns = None if basis.turns.unreadable else basis.turns
                 return settled
         raise Busy("other processes were first, again and again")
 
@@ -143,7 +148,9 @@ class Memory:
             return None
         return Settled(answered, turns.uuid, base, turns.version, turns.processes)
 
-    def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
+    def _answer(
+        self, turns: AnyTurns, batch: list[Post], refusals: list[Exception]
+    ) -> list[Answered]:
         here = self._engine.hub.present(self._key)
         turns.begin(self._engine.clock(), self._engine.peers.sight(here).correct)
         with self._stopwatch.on(self._key):
@@ -154,7 +161,7 @@ class Memory:
             answered = [Answered(Post(one.command), one.turn) for one in rung]
             return answered + [Answered(post, self._run(turns, post)) for post in batch]
 
-    def _run(self, turns: Turns, post: Post) -> Turn:
+    def _run(self, turns: AnyTurns, post: Post) -> Turn:
         self._stopwatch.lap()
         return turns.run(post.command, _seed(), post.request_id)
 
@@ -177,14 +184,20 @@ class Memory:
         snapshot = None if founding else await store.load(self._key)
         return Basis(self._read(snapshot), founding, store.commit)
 
-    def _read(self, snapshot: Snapshot | None) -> Turns:
-        return Turns(
-            self._party,
-            self._key,
-            snapshot,
-            new_uuid=uuid7(self._engine.clock()),
-            surroundings=self._engine.surroundings,
-        )
+    def _read(self, snapshot: Snapshot | None) -> AnyTurns:
+        surroundings = self._engine.surroundings
+        try:
+            new_uuid = uuid7(self._engine.clock())
+            return Turns(
+                self._party, self._key, snapshot, new_uuid=new_uuid, surroundings=surroundings
+            )
+        except UnreadableState as problem:
+            if snapshot is None:
+                raise
+            self._engine.complaints.add(
+                f"{'/'.join(self._key)}: its state is unreadable: {problem}"
+            )
+            return UnreadableRoom(self._key, snapshot, surroundings)
 
     async def _keep(self, basis: Basis) -> bool:
         """Whether the turns stand: committed, or run on what is confirmed as committed."""
