@@ -65,6 +65,7 @@ def cluster(
     with ExitStack() as stack:
         postgres, redis = stack.enter_context(Postgres()), stack.enter_context(RedisServer())
         manage(PostgresDatabase(postgres.url), "migrate", "--noinput", "--verbosity=0")
+        postgres.allow_references()
         network = stack.enter_context(Network())
         build = Builder(postgres, redis, network, folder, program, {**SETTINGS, **environ})
         nodes = [build.node(number) for number in range(processes)]

@@ -17,6 +17,7 @@ from tests.faultlab.proxy import Mode
 
 OUTAGE_S = (0.3, 2.0)
 HANG_S = (1.0, 4.0)
+REFERENCE_S = (1.5, 3.0)  # longer than any wait for a lock
 DOOM_WITHIN_S = 6.0  # enough commits come in that time, or it is killed where it stands
 NETWORK_S = (0.5, 2.0)
 
@@ -131,6 +132,14 @@ async def hang_postgres(lab: Lab, node: Node) -> None:
         lab.cluster.postgres.thaw()
 
 
+async def reference_rooms(lab: Lab, node: Node) -> None:
+    """Somebody else's transaction holds a foreign key to every room. The history has no fault for
+    it: it explains no refusal."""
+    with lab.cluster.postgres.rooms_referenced():
+        await lab.pause(REFERENCE_S)
+    lab.struck.append(Struck("rooms referenced", 0.0))
+
+
 async def restart_redis(lab: Lab, node: Node) -> None:
     redis = lab.cluster.redis
     async with lab.fault("Redis restart", *lab.cluster.usable):
@@ -179,6 +188,7 @@ FAULTS: dict[str, list[Fault]] = {
     "postgres": [crash_postgres],
     "readonly": [forbid_writes],
     "hang": [hang_postgres],
+    "foreign": [reference_rooms],
     "redis": [restart_redis],
     "flush": [flush_redis],
     "redishang": [hang_redis],

@@ -8,8 +8,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -107,6 +107,18 @@ class Postgres:
     def _says(self, question: str) -> Any:
         with self.connect() as connection:
             return connection.execute(question).fetchall()[0][0]
+
+    def allow_references(self) -> None:
+        """Make a table of somebody else's, whose rows name rooms. Do this before there is load."""
+        with self.connect() as connection:
+            connection.execute("CREATE TABLE lab_references (room_id uuid REFERENCES rooms)")
+
+    @contextmanager
+    def rooms_referenced(self) -> Iterator[None]:
+        """An open transaction of somebody else's, in which a new row names each room."""
+        with self.connect() as connection, connection.transaction(force_rollback=True):
+            connection.execute("INSERT INTO lab_references SELECT room_id FROM rooms")
+            yield
 
     # -- questions --------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from tests.faultlab.faults import (
     hang_redis,
     kill,
     network,
+    reference_rooms,
     restart_politely,
     restart_redis,
     stop,
@@ -55,6 +56,7 @@ SCENARIOS = [
         (hang_postgres, hang_postgres),
         (looks.sockets_stay, looks.nobody_waits_long, looks.volatile_goes_on),
     ),
+    Scenario("a foreign key to every room is held", (reference_rooms, reference_rooms)),
     Scenario(
         "Redis down, restarted, flushed",
         (restart_redis, flush_redis, hang_redis),
