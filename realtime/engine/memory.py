@@ -10,7 +10,7 @@ from uuid import UUID
 from contracts.complaints import Complaints
 from realtime.core.commands import Inspect, Register
 from realtime.core.party import Party
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.core.surroundings import Surroundings
 from realtime.core.turns import Turn, Turns
 from realtime.engine.bus import Bus
@@ -57,12 +57,12 @@ class Answered(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """A batch that was run on one version of a room and, unless nothing changed, left another."""
+    """A batch that was run on one revision of a room and, unless nothing changed, left another."""
 
     answered: list[Answered]
     uuid: UUID
-    base: int
-    version: int
+    base: Revision
+    after: Revision
     processes: frozenset[str]  # ids of those that had the room's sockets
 
 
@@ -125,7 +125,7 @@ class Memory:
         self, basis: Basis, batch: list[Post], refusals: list[Exception]
     ) -> Settled | None:
         """What became of a batch; None when it was not kept, and may be tried again."""
-        turns, base = basis.turns, basis.turns.version
+        turns, base = basis.turns, basis.turns.revision
         answered = self._answer(turns, batch, refusals)
         try:
             kept = await self._keep(basis)
@@ -138,7 +138,7 @@ class Memory:
             return None
         if not kept:
             return None
-        return Settled(answered, turns.uuid, base, turns.version, turns.processes)
+        return Settled(answered, turns.uuid, base, turns.revision, turns.processes)
 
     def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
         here = self._engine.hub.present(self._key)
@@ -181,10 +181,10 @@ class Memory:
     async def _keep(self, basis: Basis) -> bool:
         """Whether the turns stand: committed, or run on what is confirmed as committed."""
         turns = basis.turns
-        draft = turns.draft()
+        draft = turns.draft(_tag())
         if draft is None:
             confirm = self._engine.store.confirm
-            return not basis.believed or await confirm(self._key, turns.version)
+            return not basis.believed or await confirm(self._key, *turns.revision)
         if not await basis.commit(draft):
             # What was only believed is old when a peer had a turn since our last: that is no race.
             if not basis.believed:
@@ -200,6 +200,10 @@ def _run(turns: Turns, post: Post) -> Turn:
 
 def _seed() -> int:
     return getrandbits(64)
+
+
+def _tag() -> int:
+    return getrandbits(63) or 1  # 0 is that of rows that never had one
 
 
 def is_look(post: Post) -> bool:
