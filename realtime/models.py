@@ -80,6 +80,7 @@ class Room(models.Model):
     ruleset_id = models.CharField(max_length=64, db_default="classic")
     ruleset_config = models.JSONField(db_default=models.Value({}, models.JSONField()))
     version = models.PositiveBigIntegerField()
+    tag = models.BigIntegerField(db_default=0)  # of the last commit: tells histories apart
     seq = models.PositiveBigIntegerField(db_default=0)
     state = models.BinaryField()
     alarm_at = models.DateTimeField(null=True, blank=True)
@@ -182,6 +183,7 @@ class JournalEntry(models.Model):
     # JSON as it was written. A JSON column would round its numbers and refuse "\u0000", and the
     # turn could not be run again.
     entry = models.TextField()
+    tag = models.BigIntegerField(db_default=0)  # of the commit that kept it
 
     class Meta:
         db_table = "room_journal"

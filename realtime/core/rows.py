@@ -19,12 +19,29 @@ class RoomKey(NamedTuple):
     room_id: str
 
 
+class Revision(NamedTuple):
+    """One committed state of a room. Versions count; a database that was set back counts them
+    again, and the tag tells the new version 9 from the lost one."""
+
+    version: int
+    tag: int  # drawn by chance for each commit; 0 in rows of before there were tags
+
+
+ABSENT = Revision(0, 0)  # there is no such room
+
+
 class Snapshot(Struct, frozen=True):
-    """A room as committed: its version and its encoded state. Private to the service."""
+    """A room as committed: its revision and its encoded state. Private to the service."""
 
     uuid: UUID
     version: int
     state: bytes
+    tag: int = 0
+
+    @property
+    def revision(self) -> Revision:
+        """Which state of the room this is."""
+        return Revision(self.version, self.tag)
 
 
 class RoomRow(Struct, frozen=True):
@@ -96,11 +113,13 @@ class MatchRow(Struct, frozen=True):
 
 
 class Commit(Struct, frozen=True):
-    """One batch of one room: kept whole if the row still has version `base`, else not at all.
+    """One batch of one room: kept whole if the row still has version `base` and tag `base_tag`,
+    else not at all.
 
     `base` 0 creates the room. `journal` holds versions base+1 … base+n without a gap. The seats
     of every player in `changed` are deleted, and then `seats` inserted. `alike`: the row of version
-    `base` resembles this one, so the columns that they share need not be written.
+    `base` resembles this one, so the columns that they share need not be written. `tag` becomes the
+    tag of the row and of the journal's entries.
     """
 
     key: RoomKey
@@ -112,6 +131,8 @@ class Commit(Struct, frozen=True):
     seats: tuple[SeatRow, ...]
     matches: tuple[MatchRow, ...] = ()  # that these turns finished
     alike: bool = False
+    base_tag: int = 0
+    tag: int = 0
 
     @property
     def version(self) -> int:
@@ -121,4 +142,4 @@ class Commit(Struct, frozen=True):
     @property
     def snapshot(self) -> Snapshot:
         """What a load returns once this is kept."""
-        return Snapshot(self.uuid, self.version, self.row.state)
+        return Snapshot(self.uuid, self.version, self.row.state, self.tag)

@@ -24,7 +24,16 @@ from realtime.core.encoding import Codec, UnreadableState
 from realtime.core.party import Party
 from realtime.core.presence import Connected
 from realtime.core.room import Room
-from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, RoomRow, Snapshot
+from realtime.core.rows import (
+    ABSENT,
+    Commit,
+    JournalRow,
+    MatchRow,
+    Revision,
+    RoomKey,
+    RoomRow,
+    Snapshot,
+)
 from realtime.core.rules import RULES, Rule, create
 from realtime.core.surroundings import Surroundings
 
@@ -75,7 +84,7 @@ class Turns:
         self._surroundings = surroundings
         self._codec = Codec(type(party))
         self._uuid = snapshot.uuid if snapshot else new_uuid
-        self._base = snapshot.version if snapshot else 0
+        self._base = snapshot.revision if snapshot else ABSENT
         self._encoded = snapshot.state if snapshot else b""
         self._live: Document[Any, Any] | None = None  # None: to be read from _encoded
         document = self._document() if snapshot else None
@@ -84,6 +93,7 @@ class Turns:
         self._closed = document is not None and document.expires_at is not None
         self._row: RoomRow | None = None  # of the last draft, which was kept; None: there was none
         self._journal: list[JournalRow] = []
+        self._tag = 0  # of the last draft
         self._matches: list[MatchRow] = []
         self._now = 0.0
         self._stored = self._connected = document.connected if document else {}
@@ -92,12 +102,17 @@ class Turns:
     @property
     def version(self) -> int:
         """The committed version, 0 when there is no such room."""
+        return self._base.version
+
+    @property
+    def revision(self) -> Revision:
+        """The committed revision, ABSENT when there is no such room."""
         return self._base
 
     @property
     def open(self) -> bool:
         """Whether there is such a room, and it is not over."""
-        return self._base > 0 and not self._closed
+        return self._base.version > 0 and not self._closed
 
     @property
     def next_alarm(self) -> float | None:
@@ -166,10 +181,14 @@ class Turns:
                 rung.append(Rung(SetBack(name), self.run(SetBack(name), seed())))
         return rung
 
-    def draft(self) -> Commit | None:
-        """What the turns since the last commit leave behind, or None when they changed nothing."""
+    def draft(self, tag: int = 0) -> Commit | None:
+        """What the turns since the last commit leave behind, or None when they changed nothing.
+
+        `tag` tells this commit from every other one; 0 where nothing is ever set back.
+        """
         if not self._journal:
             return None
+        self._tag = tag
         document = self._document()
         changed, rows = projection.changes(self._seats, self._drafted)
         before = self._row
@@ -177,18 +196,20 @@ class Turns:
         return Commit(
             key=self._key,
             uuid=self._uuid,
-            base=self._base,
+            base=self._base.version,
             row=row,
             journal=tuple(self._journal),
             changed=changed,
             seats=rows,
             matches=tuple(self._matches),
             alike=before is not None and row.resembles(before),
+            base_tag=self._base.tag,
+            tag=tag,
         )
 
     def committed(self) -> None:
         """What `draft` returned last is kept: go on from there."""
-        self._base += len(self._journal)
+        self._base = Revision(self._base.version + len(self._journal), self._tag)
         self._journal = []
         self._matches = []
         self._seats = self._drafted
@@ -245,7 +266,7 @@ class Turns:
         self._processes.update(self._connected)
         self._journal.append(
             JournalRow(
-                version=self._base + len(self._journal) + 1,
+                version=self._base.version + len(self._journal) + 1,
                 at=self._now,
                 command=str(command.__struct_config__.tag),
                 actor=command.player_id if isinstance(command, Register | Receive) else "",

@@ -13,7 +13,7 @@ from contracts.incidents import report
 from contracts.sockets import Close, ErrorFrame
 from realtime.core.commands import Inspect, Refresh
 from realtime.core.party import Party
-from realtime.core.rows import RoomKey
+from realtime.core.rows import Revision, RoomKey
 from realtime.core.turns import Turn
 from realtime.engine.deadlines import Deadlines
 from realtime.engine.departures import Departures
@@ -103,6 +103,18 @@ class Actor:
         if self.idle:
             self._memory.forget()
 
+    def compare(self, told: Revision, stored: Revision) -> None:
+        """Storage has the room at `stored`, and was asked when those here knew `told`."""
+        if stored.version > told.version:
+            self.showing.head(stored.version)
+        elif stored != told:  # storage has lost what was shown, perhaps: a turn will tell
+            self.forget()
+            self.showing.fall_behind()
+
+    def forget(self) -> None:
+        """Remember nothing of the room's state: storage may be another one than before."""
+        self._memory.forget()
+
     def rest(self) -> None:
         """Plan nothing more. What the room itself plans is in storage, where the clock looks."""
         self._cancel_alarm()
@@ -160,7 +172,7 @@ class Actor:
         if self._departures.untold:
             batch.insert(0, self._departures.post())
         if self.showing.behind:
-            batch.insert(0, Post(Refresh(self._engine.peers.process)))
+            batch.insert(0, self.showing.catching_up())
         return batch
 
     async def _settle(self, batch: list[Post], task: asyncio.Task[None]) -> None:

@@ -11,17 +11,17 @@ from msgspec import Struct
 
 from realtime.core.commands import Refresh
 from realtime.core.effects import Announced, Enter, Reply
-from realtime.core.rows import RoomKey
+from realtime.core.rows import Revision, RoomKey
 from realtime.engine.memory import Answered, Settled
 
 
 class Announcement(Struct, frozen=True, array_like=True, tag=1):
-    """A batch that was committed on version `base` and left the room at `version`."""
+    """A batch that was committed on revision `base` and left the room at `after`."""
 
     key: RoomKey
     uuid: UUID  # of the room: another deployment on the same Redis may have one of this name
-    base: int
-    version: int
+    base: Revision
+    after: Revision
     effects: tuple[Announced, ...]
     processes: frozenset[str]  # ids of those that had the room's sockets
 
@@ -44,7 +44,7 @@ def announcement_of(key: RoomKey, settled: Settled) -> Announcement:
     """A batch as peers are told of it."""
     effects = (one for done in settled.answered for one in _for_peers(done))
     return Announcement(
-        key, settled.uuid, settled.base, settled.version, tuple(effects), settled.processes
+        key, settled.uuid, settled.base, settled.after, tuple(effects), settled.processes
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine.database import Database, Migration
 
 
@@ -15,10 +15,10 @@ class Load(NamedTuple):
 
 
 class Confirm(NamedTuple):
-    """Asks whether a room's version, 0 when there is no room, is still `version`."""
+    """Asks whether a room's revision, ABSENT when there is no room, is still this one."""
 
     key: RoomKey
-    version: int
+    revision: Revision
 
 
 class Migrations(NamedTuple):
@@ -51,13 +51,23 @@ class Prune(NamedTuple):
 
 
 class Versions(NamedTuple):
-    """Asks for the versions of rooms: a dict of those that exist."""
+    """Asks for the revisions of rooms: a dict of those that exist."""
 
     keys: tuple[RoomKey, ...]
 
-    def of(self, database: Database) -> dict[RoomKey, int]:
+    def of(self, database: Database) -> dict[RoomKey, Revision]:
         rooms = database.find(dict.fromkeys(self.keys, False)) if self.keys else {}
-        return {key: room.version for key, room in rooms.items()}
+        return {key: room.revision for key, room in rooms.items()}
+
+
+class Passed(NamedTuple):
+    """Asks whether a room's journal holds this revision."""
+
+    key: RoomKey
+    revision: Revision
+
+    def of(self, database: Database) -> bool:
+        return database.passed(self.key, self.revision)
 
 
 class Beat(NamedTuple):
@@ -89,8 +99,14 @@ class EndHold(NamedTuple):
 
 
 Lookup: TypeAlias = Load | Confirm
-Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Hold | EndHold
+Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Passed | Beat | Hold | EndHold
 Ask: TypeAlias = Lookup | Commit | Single
 Answer: TypeAlias = (
-    Snapshot | bool | set[Migration] | list[RoomKey] | dict[RoomKey, int] | frozenset[str] | None
+    Snapshot
+    | bool
+    | set[Migration]
+    | list[RoomKey]
+    | dict[RoomKey, Revision]
+    | frozenset[str]
+    | None
 )

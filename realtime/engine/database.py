@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol, TypeAlias
 
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine.store import StorageUnavailable
 
 Migration: TypeAlias = tuple[str, str]  # app, name
@@ -33,6 +33,9 @@ class Database(Protocol):
 
     def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
         """Those rooms that exist; with their state where the key is mapped to True."""
+
+    def passed(self, key: RoomKey, revision: Revision) -> bool:
+        """Whether the room's journal has an entry of this version with this tag, or without one."""
 
     def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         """Rooms of these parties whose alarm has come, the longest overdue first."""

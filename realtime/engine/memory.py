@@ -11,7 +11,7 @@ from contracts.complaints import Complaints
 from realtime.core.commands import Inspect, Register
 from realtime.core.encoding import UnreadableState
 from realtime.core.party import Party
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.core.surroundings import Surroundings
 from realtime.core.turns import Turn, Turns
 from realtime.core.unreadable import UnreadableRoom
@@ -64,12 +64,12 @@ class Answered(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """A batch that was run on one version of a room and, unless nothing changed, left another."""
+    """A batch that was run on one revision of a room and, unless nothing changed, left another."""
 
     answered: list[Answered]
     uuid: UUID
-    base: int
-    version: int
+    base: Revision
+    after: Revision
     processes: frozenset[str]  # ids of those that had the room's sockets
 
 
@@ -133,7 +133,7 @@ class Memory:
         self, basis: Basis, batch: list[Post], refusals: list[Exception]
     ) -> Settled | None:
         """What became of a batch; None when it was not kept, and may be tried again."""
-        turns, base = basis.turns, basis.turns.version
+        turns, base = basis.turns, basis.turns.revision
         answered = self._answer(turns, batch, refusals)
         try:
             kept = await self._keep(basis)
@@ -146,7 +146,7 @@ class Memory:
             return None
         if not kept:
             return None
-        return Settled(answered, turns.uuid, base, turns.version, turns.processes)
+        return Settled(answered, turns.uuid, base, turns.revision, turns.processes)
 
     def _answer(
         self, turns: AnyTurns, batch: list[Post], refusals: list[Exception]
@@ -202,10 +202,10 @@ class Memory:
     async def _keep(self, basis: Basis) -> bool:
         """Whether the turns stand: committed, or run on what is confirmed as committed."""
         turns = basis.turns
-        draft = turns.draft()
+        draft = turns.draft(_tag())
         if draft is None:
             confirm = self._engine.store.confirm
-            return not basis.believed or await confirm(self._key, turns.version)
+            return not basis.believed or await confirm(self._key, *turns.revision)
         if not await basis.commit(draft):
             # What was only believed is old when a peer had a turn since our last: that is no race.
             if not basis.believed:
@@ -217,6 +217,10 @@ class Memory:
 
 def _seed() -> int:
     return getrandbits(64)
+
+
+def _tag() -> int:
+    return getrandbits(63) or 1  # 0 is that of rows that never had one
 
 
 def is_look(post: Post) -> bool:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, RoomRow, SeatRow, Snapshot
+from realtime.core.rows import (
+    ABSENT,
+    Commit,
+    JournalRow,
+    MatchRow,
+    Revision,
+    RoomKey,
+    RoomRow,
+    SeatRow,
+    Snapshot,
+)
 from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, Rejected
 
 
@@ -23,6 +33,7 @@ class MemoryStore:
         self.journals: dict[RoomKey, list[JournalRow]] = {}
         self.seats: dict[RoomKey, dict[str, SeatRow]] = {}
         self.matches: dict[str, MatchRow] = {}
+        self.tags: dict[RoomKey, dict[int, int]] = {}  # of journal entries, by version
 
     async def start(self) -> None:
         """Nothing to open."""
@@ -34,14 +45,14 @@ class MemoryStore:
         """The room as committed, or None."""
         return self.snapshots.get(key)
 
-    async def confirm(self, key: RoomKey, version: int) -> bool:
-        """Whether the committed version is still `version`."""
-        return self._version(key) == version
+    async def confirm(self, key: RoomKey, version: int, tag: int = 0) -> bool:
+        """Whether the committed revision is still this one."""
+        return self._revision(key) == (version, tag)
 
     async def commit(self, commit: Commit) -> bool:
-        """Keep the batch if the version still matches and no constraint is broken."""
+        """Keep the batch if the revision still matches and no constraint is broken."""
         key = commit.key
-        if self._version(key) != commit.base:
+        if self._revision(key) != (commit.base, commit.base_tag):
             return False
         kept = self.seats.get(key, {})
         seats = {player: seat for player, seat in kept.items() if player not in commit.changed}
@@ -53,6 +64,8 @@ class MemoryStore:
         self.seats[key] = seats
         self.rows[key] = commit.row
         self.journals.setdefault(key, []).extend(commit.journal)
+        tags = self.tags.setdefault(key, {})
+        tags.update((turn.version, commit.tag) for turn in commit.journal)
         self.matches.update((match.match_id, match) for match in commit.matches)
         self.snapshots[key] = commit.snapshot
         return True
@@ -62,9 +75,16 @@ class MemoryStore:
         """The room as committed. There are no others to keep it from."""
         yield Held(await self.load(key), self.commit)
 
-    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, int]:
-        """The committed versions of those rooms that exist."""
-        return {key: self.snapshots[key].version for key in keys if key in self.snapshots}
+    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, Revision]:
+        """The committed revisions of those rooms that exist."""
+        return {key: self._revision(key) for key in keys if key in self.snapshots}
+
+    async def passed(self, key: RoomKey, revision: Revision) -> bool:
+        """Whether this revision is in the room's journal."""
+        return self.tags.get(key, {}).get(revision.version) in (revision.tag, 0)
+
+    def on_return(self, notice: Callable[[], None]) -> None:
+        """No connection is ever lost."""
 
     async def beat(self, process: str) -> frozenset[str]:
         """No other process sees this memory."""
@@ -91,7 +111,7 @@ class MemoryStore:
             entries -= forgotten
             if not entries:
                 return True
-            for kept in (self.snapshots, self.rows, self.journals, self.seats):
+            for kept in (self.snapshots, self.rows, self.journals, self.seats, self.tags):
                 del kept[key]
         return len(expired) >= PRUNED_ROOMS
 
@@ -99,9 +119,9 @@ class MemoryStore:
         """Always ready."""
         return {"store": "ok"}
 
-    def _version(self, key: RoomKey) -> int:
+    def _revision(self, key: RoomKey) -> Revision:
         snapshot = self.snapshots.get(key)
-        return snapshot.version if snapshot else 0
+        return snapshot.revision if snapshot else ABSENT
 
 
 def _check_values(commit: Commit) -> None:

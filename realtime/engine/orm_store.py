@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from functools import cache
 from math import inf
@@ -13,7 +13,7 @@ from typing import TypeAlias, cast
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine.asks import (
     Answer,
     Ask,
@@ -22,12 +22,13 @@ from realtime.engine.asks import (
     DueRooms,
     Load,
     Migrations,
+    Passed,
     Prune,
     Versions,
 )
 from realtime.engine.database import Database, NotMigrated
 from realtime.engine.holds import Holds
-from realtime.engine.postgres_connection import Claim
+from realtime.engine.postgres_connection import Claim, unheard
 from realtime.engine.postgres_database import PostgresDatabase
 from realtime.engine.rounds import COMMITS_WAITING, Rounds
 from realtime.engine.settling import Settling
@@ -65,23 +66,28 @@ class OrmStore:
         self.alone = connections[alias].vendor == "sqlite"
         self.shared = claim is Claim.TOGETHER
         self._lives_s = lives_s
+        self._notice: Callable[[], None] = unheard
 
         def rounds(database: Database, name: str) -> _Rounds:
             return _Rounds(Settling(database), name, max_waiting=max_waiting)
+
+        def postgres(claim: Claim | None = None) -> Database:
+            return PostgresDatabase(params, claim=claim, on_return=self._returned)
 
         if self.alone:
             self._writes = self._reads = rounds(SqliteDatabase(params), "rooms")
             self._threads = [self._writes]
             holding = self._threads
         else:
-            self._writes = rounds(PostgresDatabase(params, claim=claim), "room writes")
-            self._reads = rounds(PostgresDatabase(params), "room reads")
-            holding = [rounds(PostgresDatabase(params), f"room holds {n}") for n in range(HOLDS)]
+            self._writes = rounds(postgres(claim), "room writes")
+            self._reads = rounds(postgres(), "room reads")
+            holding = [rounds(postgres(), f"room holds {n}") for n in range(HOLDS)]
             self._threads = [self._writes, self._reads, *holding]
         self._holds = Holds(holding, self.load, self.commit)
 
     async def start(self) -> None:
         """Connect, and see that the tables are there."""
+        self._loop = asyncio.get_running_loop()
         for thread in self._threads:
             thread.start()
         try:
@@ -99,8 +105,8 @@ class OrmStore:
     async def load(self, key: RoomKey) -> Snapshot | None:
         return cast("Snapshot | None", await self._reads.call(Load(key)))
 
-    async def confirm(self, key: RoomKey, version: int) -> bool:
-        return cast("bool", await self._reads.call(Confirm(key, version)))
+    async def confirm(self, key: RoomKey, version: int, tag: int = 0) -> bool:
+        return cast("bool", await self._reads.call(Confirm(key, Revision(version, tag))))
 
     async def commit(self, commit: Commit) -> bool:
         return cast("bool", await self._writes.call(commit))
@@ -108,8 +114,18 @@ class OrmStore:
     def hold(self, key: RoomKey) -> AbstractAsyncContextManager[Held]:
         return self._holds.hold(key)
 
-    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, int]:
-        return cast("dict[RoomKey, int]", await self._reads.call(Versions(tuple(keys))))
+    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, Revision]:
+        return cast("dict[RoomKey, Revision]", await self._reads.call(Versions(tuple(keys))))
+
+    async def passed(self, key: RoomKey, revision: Revision) -> bool:
+        return cast("bool", await self._reads.call(Passed(key, revision)))
+
+    def on_return(self, notice: Callable[[], None]) -> None:
+        self._notice = notice
+
+    def _returned(self) -> None:
+        """In a thread: a connection that was lost is there again."""
+        self._loop.call_soon_threadsafe(lambda: self._notice())
 
     async def beat(self, process: str) -> frozenset[str]:
         return await self._beat(process, self._lives_s) if self.shared else frozenset()

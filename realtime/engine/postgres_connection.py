@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum
 from typing import Any
@@ -60,6 +60,10 @@ _NOT_MIGRATED = ("42P01", "42703")  # undefined table, undefined column
 _BINARY = 1
 
 
+def unheard() -> None:
+    """Nobody asked to be told."""
+
+
 class Claim(Enum):
     """Who else may use the database, as long as the connection lives."""
 
@@ -70,10 +74,19 @@ class Claim(Enum):
 class PostgresConnection:
     """Connects when it is first asked, and again after it was lost. Used by one thread."""
 
-    def __init__(self, params: dict[str, Any], *, claim: Claim | None = None) -> None:
+    def __init__(
+        self,
+        params: dict[str, Any],
+        *,
+        claim: Claim | None = None,
+        on_return: Callable[[], None] = unheard,
+    ) -> None:
         """`params` are those of `psycopg.connect`. A claim that others don't leave room for is
-        refused with StorageUnavailable."""
+        refused with StorageUnavailable. `on_return` is called, in the connection's thread, when it
+        was lost and is there again."""
         self._claim = claim
+        self._on_return = on_return
+        self._lost = False
         session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
         options = f"{params.get('options', '')} {session}"
         self._params = params | _NETWORK | {"options": options, "autocommit": True}
@@ -99,7 +112,7 @@ class PostgresConnection:
             result = server.exec_prepared(name, values, [_BINARY] * len(values), _BINARY)
             self._check(result, ExecStatus.TUPLES_OK)
         except psycopg.Error as problem:
-            self.close()
+            self._lose()
             raise StorageUnavailable(str(problem)) from problem
         columns = range(result.nfields)
         return [[result.get_value(row, i) or b"" for i in columns] for row in range(result.ntuples)]
@@ -110,7 +123,7 @@ class PostgresConnection:
         try:
             self._check(server.exec_(command.encode()), ExecStatus.COMMAND_OK)
         except psycopg.Error as problem:
-            self.close()
+            self._lose()
             raise StorageUnavailable(str(problem)) from problem
 
     @property
@@ -132,6 +145,10 @@ class PostgresConnection:
             self._prepared.clear()
             self._patient = True
 
+    def _lose(self) -> None:
+        self._lost = True
+        self.close()
+
     def _wait_for_locks(self, server: PGconn, patient: bool) -> None:
         limit_ms = _PATIENT_MS if patient else _HURRIED_MS
         self._check(server.exec_(b"SET lock_timeout = %d" % limit_ms), ExecStatus.COMMAND_OK)
@@ -141,7 +158,7 @@ class PostgresConnection:
         # A server that speaks without being asked is saying good-bye. Better to see it now than
         # to send a commit after it, whose outcome nobody would know.
         if self._connection and self._poll.poll(0):
-            self.close()
+            self._lose()
         return self._connection or self._connect()
 
     def _connect(self) -> psycopg.Connection:
@@ -161,13 +178,18 @@ class PostgresConnection:
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
         self._connection = connection
+        if self._lost:
+            self._lost = False
+            self._on_return()
         return connection
 
     def _check(self, result: PGresult, expected: ExecStatus) -> None:
         if result.status != expected:
             problem = _problem(result)
-            if isinstance(problem, StorageUnavailable):
-                self.close()  # also after Unwritable: only a new session knows what can be written
+            if isinstance(problem, Unwritable):
+                self.close()  # only a new session knows what can be written
+            elif isinstance(problem, StorageUnavailable):
+                self._lose()
             raise problem
 
 

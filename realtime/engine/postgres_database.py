@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine.database import Migration
 from realtime.engine.postgres_arrays import bools, float8, int8, texts
-from realtime.engine.postgres_connection import Claim, PostgresConnection
+from realtime.engine.postgres_connection import Claim, PostgresConnection, unheard
 from realtime.engine.postgres_sql import (
     BEAT,
     DUE,
@@ -18,6 +18,7 @@ from realtime.engine.postgres_sql import (
     KEEP,
     KEEP_WITH_MATCHES,
     MIGRATIONS,
+    PASSED,
     PRUNE,
 )
 from realtime.engine.postgres_values import keep_values, match_values
@@ -26,9 +27,15 @@ from realtime.engine.postgres_values import keep_values, match_values
 class PostgresDatabase:
     """What a round asks of PostgreSQL, one statement each."""
 
-    def __init__(self, params: dict[str, Any], *, claim: Claim | None = None) -> None:
-        """`params` are those of `psycopg.connect`; `claim` is that of PostgresConnection."""
-        self._connection = PostgresConnection(params, claim=claim)
+    def __init__(
+        self,
+        params: dict[str, Any],
+        *,
+        claim: Claim | None = None,
+        on_return: Callable[[], None] = unheard,
+    ) -> None:
+        """`params` are those of `psycopg.connect`, the others those of PostgresConnection."""
+        self._connection = PostgresConnection(params, claim=claim, on_return=on_return)
         self.interrupt = self._connection.interrupt
         self.close = self._connection.close
 
@@ -45,11 +52,13 @@ class PostgresDatabase:
         parties, codes = zip(*keys, strict=True)
         wanted = [texts(parties), texts(codes), bools([*keys.values()])]
         return {
-            RoomKey(party.decode(), code.decode()): Snapshot(
-                UUID(bytes=uuid), int.from_bytes(version, "big"), state
-            )
-            for party, code, uuid, version, state in self._connection.ask(b"find", FIND, wanted)
+            RoomKey(party.decode(), code.decode()): _snapshot(*row)
+            for party, code, *row in self._connection.ask(b"find", FIND, wanted)
         }
+
+    def passed(self, key: RoomKey, revision: Revision) -> bool:
+        wanted = [*(part.encode() for part in key), int8(revision.version), int8(revision.tag)]
+        return bool(self._connection.ask(b"passed", PASSED, wanted))
 
     def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         wanted = [float8(now), texts([*parties]), int8(limit)]
@@ -72,9 +81,7 @@ class PostgresDatabase:
     def hold(self, key: RoomKey) -> Snapshot | None:
         self._connection.tell("BEGIN")
         rows = self._connection.ask(b"hold", HOLD, [part.encode() for part in key])
-        for uuid, version, state in rows:
-            return Snapshot(UUID(bytes=uuid), int.from_bytes(version, "big"), state)
-        return None
+        return _snapshot(*rows[0]) if rows else None
 
     def end_hold(self, commit: Commit | None) -> bool:
         kept = False
@@ -84,3 +91,9 @@ class PostgresDatabase:
             if self._connection.connected:  # else there is nothing to end, and nothing held
                 self._connection.tell("COMMIT" if kept else "ROLLBACK")
         return kept
+
+
+def _snapshot(uuid: bytes, version: bytes, state: bytes, tag: bytes) -> Snapshot:
+    return Snapshot(
+        UUID(bytes=uuid), int.from_bytes(version, "big"), state, int.from_bytes(tag, "big")
+    )

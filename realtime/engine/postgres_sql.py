@@ -6,8 +6,8 @@ planner one way for each step, whatever it knows about the tables: they are empt
 made, and the plan stays.
 """
 
-# 1. Lock the rooms. One with another version is left alone, and so is one that another process has
-#    locked: it is about to win, and the other rooms of this round don't wait for it.
+# 1. Lock the rooms. One with another version or tag is left alone, and so is one that another
+#    process has locked: it is about to win, and the other rooms of this round don't wait for it.
 # 2. Update what was locked, insert what is new: a conflict there is a lost race. Creations come
 #    after all locks, and in one order too.
 # 3. Journal and seats follow only for the rooms kept. Seats are inserted after all deletions: the
@@ -17,15 +17,18 @@ WITH wanted AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::text[], $13::bigint[],
-        $14::bytea[], $15::float8[], $16::bigint[], $17::float8[], $18::float8[], $19::float8[]
+        $14::bytea[], $15::float8[], $16::bigint[], $17::float8[], $18::float8[], $19::float8[],
+        $20::bigint[], $21::bigint[]
     ) AS commit (
         uuid, base, version, party, code, visibility, status, phase, max_players, players,
-        spectators, settings, seq, state, alarm_at, alarms_parked, expires_at, first_at, last_at
+        spectators, settings, seq, state, alarm_at, alarms_parked, expires_at, first_at, last_at,
+        base_tag, tag
     )
     ORDER BY uuid
 ), locked AS MATERIALIZED (
     SELECT wanted.*, place FROM wanted CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM rooms WHERE room_id = uuid AND rooms.version = base
+        SELECT ctid AS place FROM rooms
+        WHERE room_id = uuid AND rooms.version = base AND rooms.tag = base_tag
         FOR UPDATE SKIP LOCKED
     ) AS room
 ), updated AS (
@@ -36,33 +39,35 @@ WITH wanted AS MATERIALIZED (
         state = locked.state, alarm_at = to_timestamp(nullif(locked.alarm_at, -1)),
         alarms_parked = locked.alarms_parked,
         expires_at = to_timestamp(nullif(locked.expires_at, -1)),
-        updated_at = to_timestamp(last_at)
+        updated_at = to_timestamp(last_at), tag = locked.tag
     FROM locked WHERE rooms.ctid = place
     RETURNING room_id
 ), created AS (
     INSERT INTO rooms (
         room_id, version, party, code, visibility, status, phase, max_players, players,
         spectators, ruleset_id, ruleset_config, seq, state, alarm_at, alarms_parked, expires_at,
-        created_at, updated_at
+        created_at, updated_at, tag
     )
     SELECT uuid, version, party, code, visibility, status, phase, max_players, players,
         spectators, party, settings::jsonb, seq, state, to_timestamp(nullif(alarm_at, -1)),
         alarms_parked, to_timestamp(nullif(expires_at, -1)), to_timestamp(first_at),
-        to_timestamp(last_at)
+        to_timestamp(last_at), tag
     FROM wanted WHERE base = 0 ORDER BY party, code
     ON CONFLICT DO NOTHING
     RETURNING room_id
 ), kept AS MATERIALIZED (
     SELECT room_id FROM updated UNION ALL SELECT room_id FROM created
 ), recorded AS (
-    INSERT INTO room_journal (room_id, version, at, command, actor, entry)
-    SELECT uuid, version, to_timestamp(at), command, actor, entry
-    FROM unnest($20::uuid[], $21::bigint[], $22::float8[], $23::text[], $24::text[], $25::text[])
-        AS turn (uuid, version, at, command, actor, entry)
+    INSERT INTO room_journal (room_id, version, at, command, actor, entry, tag)
+    SELECT uuid, version, to_timestamp(at), command, actor, entry, tag
+    FROM unnest(
+        $22::uuid[], $23::bigint[], $24::float8[], $25::text[], $26::text[], $27::text[],
+        $28::bigint[]
+    ) AS turn (uuid, version, at, command, actor, entry, tag)
     WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE
 ), vacated AS (
     DELETE FROM room_seats WHERE ctid = ANY (ARRAY(
-        SELECT place FROM unnest($26::uuid[], $27::text[]) AS changed (uuid, player)
+        SELECT place FROM unnest($29::uuid[], $30::text[]) AS changed (uuid, player)
         CROSS JOIN LATERAL (
             SELECT ctid AS place FROM room_seats
             WHERE room_id = uuid AND player_id = player OFFSET 0
@@ -77,8 +82,8 @@ WITH wanted AS MATERIALIZED (
     SELECT uuid, player_id, username, username_key, role, nullif(token_hash, ''), is_host,
         nullif(seat_index, -1), to_timestamp(joined_at)
     FROM unnest(
-        $28::uuid[], $29::text[], $30::text[], $31::text[], $32::text[], $33::text[], $34::bool[],
-        $35::bigint[], $36::float8[]
+        $31::uuid[], $32::text[], $33::text[], $34::text[], $35::text[], $36::text[], $37::bool[],
+        $38::bigint[], $39::float8[]
     ) AS seat (
         uuid, player_id, username, username_key, role, token_hash, is_host, seat_index, joined_at
     )
@@ -89,16 +94,16 @@ _FINISHED = """, finished AS (
     SELECT uuid, party, code, match_id, to_timestamp(started_at), to_timestamp(ended_at),
         end_reason, settings::jsonb
     FROM unnest(
-        $37::uuid[], $38::text[], $39::text[], $40::text[], $41::float8[], $42::float8[],
-        $43::text[], $44::text[]
+        $40::uuid[], $41::text[], $42::text[], $43::text[], $44::float8[], $45::float8[],
+        $46::text[], $47::text[]
     ) AS match (uuid, party, code, match_id, started_at, ended_at, end_reason, settings)
     WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE
 ), placed AS (
     INSERT INTO match_players (match_id, party, place, rank, player_id, username, role, score)
     SELECT match_id, party, place, rank, player_id, username, role, score
     FROM unnest(
-        $45::uuid[], $46::text[], $47::text[], $48::bigint[], $49::bigint[], $50::text[],
-        $51::text[], $52::text[], $53::bigint[]
+        $48::uuid[], $49::text[], $50::text[], $51::bigint[], $52::bigint[], $53::text[],
+        $54::text[], $55::text[], $56::bigint[]
     ) AS standing (uuid, match_id, party, place, rank, player_id, username, role, score)
     WHERE (uuid IN (SELECT room_id FROM kept)) IS TRUE
 )"""
@@ -110,10 +115,10 @@ KEEP = _KEEPING + _KEPT
 KEEP_WITH_MATCHES = _KEEPING + _FINISHED + _KEPT  # apart, so that other rounds don't pay for it
 
 FIND = """
-SELECT wanted.party, wanted.code, room_id, version, state
+SELECT wanted.party, wanted.code, room_id, version, state, tag
 FROM unnest($1::text[], $2::text[], $3::bool[]) AS wanted (party, code, whole)
 CROSS JOIN LATERAL (
-    SELECT room_id, version, CASE WHEN whole THEN state ELSE '' END AS state
+    SELECT room_id, version, CASE WHEN whole THEN state ELSE '' END AS state, tag
     FROM rooms WHERE rooms.party = wanted.party AND rooms.code = wanted.code OFFSET 0
 ) AS room
 """
@@ -162,7 +167,16 @@ SELECT (SELECT count(*) FROM taken) = $3::bigint
 
 # Those who want to hold a room wait for each other, nearly in the order they came.
 HOLD = """
-SELECT room_id, version, state FROM rooms WHERE party = $1::text AND code = $2::text FOR UPDATE
+SELECT room_id, version, state, tag FROM rooms
+WHERE party = $1::text AND code = $2::text FOR UPDATE
+"""
+
+# An entry of before has the tag 0, which fits every revision of its version.
+PASSED = """
+SELECT 1 FROM rooms
+JOIN room_journal USING (room_id)
+WHERE party = $1::text AND code = $2::text
+    AND room_journal.version = $3::bigint AND room_journal.tag IN ($4::bigint, 0)
 """
 
 # By the database's clock: those of the hosts may differ.

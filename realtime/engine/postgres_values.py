@@ -42,6 +42,8 @@ def _rooms(commits: Sequence[Commit]) -> list[bytes]:
         _times([-1 if row.expires_at is None else row.expires_at for row in rows]),
         _times([commit.journal[0].at for commit in commits]),
         _times([commit.journal[-1].at for commit in commits]),
+        int8s([commit.base_tag for commit in commits]),
+        int8s([commit.tag for commit in commits]),
     ]
 
 
@@ -54,6 +56,7 @@ def _journal(commits: Sequence[Commit]) -> list[bytes]:
         texts([turn.command for turn in turns]),
         texts([turn.actor for turn in turns]),
         utf8s([turn.entry for turn in turns]),
+        int8s([commit.tag for commit in commits for _ in commit.journal]),
     ]
 
 

@@ -12,7 +12,7 @@ from realtime.core.commands import Command, Connect
 from realtime.core.messages import Message
 from realtime.core.party import Party
 from realtime.core.relay import Relay
-from realtime.core.rows import RoomKey
+from realtime.core.rows import Revision, RoomKey
 from realtime.engine import announcements
 from realtime.engine.actor import Actor
 from realtime.engine.deadlines import Deadlines
@@ -85,14 +85,21 @@ class Rooms:
         if actor := self._actors.get(news.key):
             actor.showing.heard(news)
 
-    def shown(self) -> list[RoomKey]:
-        """The rooms that are shown to somebody here."""
-        return [key for key in self._actors if self._engine.hub.present(key)]
+    def shown(self) -> dict[RoomKey, Revision]:
+        """The rooms that are shown to somebody here, and up to which revision."""
+        present = self._engine.hub.present
+        told = {key: one.showing.shown for key, one in self._actors.items() if present(key)}
+        return {key: revision for key, revision in told.items() if revision}
 
-    def head(self, key: RoomKey, version: int) -> None:
-        """Storage has the room at this version."""
+    def compare(self, key: RoomKey, told: Revision, stored: Revision) -> None:
+        """Storage has the room at `stored`, and was asked when those here knew `told`."""
         if actor := self._actors.get(key):
-            actor.showing.head(version)
+            actor.compare(told, stored)
+
+    def forget(self) -> None:
+        """Remember no room's state: storage may be another one than before."""
+        for actor in self._actors.values():
+            actor.forget()
 
     def note_deaths(self, living: Container[str]) -> None:
         """Have every room note it, if a peer that had sockets of it is not among the living."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import ABSENT, Commit, RoomKey, Snapshot
 from realtime.engine.asks import Answer, Ask, Confirm, EndHold, Load, Lookup, Single
 from realtime.engine.database import Database
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
@@ -98,4 +98,4 @@ def _rejection(problem: Exception) -> Rejected:
 def _answer(lookup: Lookup, room: Snapshot | None) -> Answer:
     if isinstance(lookup, Load):
         return room
-    return (room.version if room else 0) == lookup.version
+    return (room.revision if room else ABSENT) == lookup.revision

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from contracts.sockets import Close
 from realtime.core.commands import Refresh
 from realtime.core.effects import Effect, Enter, RefreshSoon, ToEach
-from realtime.core.rows import RoomKey
+from realtime.core.rows import Revision, RoomKey
 from realtime.engine import announcements
 from realtime.engine.announcements import Announcement, News, Relayed, announcement_of
 from realtime.engine.feed import Feed
 from realtime.engine.hub import Connection
 from realtime.engine.memory import Engine, Settled
+from realtime.engine.posts import Post
 from realtime.engine.refresher import Refresher
+from realtime.engine.store import Busy, StorageUnavailable
 
 PEER_REFRESHES_S = 2.0  # a peer that owes everybody a view has sent it by then; if not, we do
 
@@ -71,10 +75,21 @@ class Showing:
         else:
             self._engine.hub.broadcast(self._key, news.frame)
 
+    @property
+    def shown(self) -> Revision | None:
+        """Up to which revision those here were shown the room; None when nobody was."""
+        return self._feed.told if self._feed else None
+
     def head(self, version: int) -> None:
         """Storage has the room at this version."""
         if self._feed:
             self._feed.head(version)
+
+    def catching_up(self) -> Post:
+        """Ask for the fresh view that those here are owed."""
+        if self._feed:
+            self._feed.asking()
+        return Post(Refresh(self._engine.peers.process))
 
     def relay(self, frame: bytes) -> None:
         """Pass a volatile frame on to everybody, wherever they are."""
@@ -85,15 +100,48 @@ class Showing:
     async def catch_up(self, settled: Settled) -> bool:
         """Whether those here know what a batch was run on, or learn it from a fresh view in it. If
         not yet, wait a moment for what peers announce. A view is not fresh when those here were
-        told more while storage confirmed what it was made of."""
+        told more while storage confirmed what it was made of.
+
+        Those who were shown a history that storage has lost are sent away first."""
         feed = self._feed
-        if feed is None or not self._engine.hub.present(self._key):
+        if feed is None or self._leave_lost_room(settled):
             return True
         patient = self._engine.bus.up and not self.behind
-        known = await feed.reached(settled.base, patient=patient)
-        if feed.beyond(settled.version):
+        known = await feed.reached(settled.base.version, patient=patient)
+        if feed.told != settled.base and not await self._passed(feed.told):
+            self._send_away(Close.RESTART)
+            return True
+        if feed.beyond(settled.after.version):
             return not _shows(settled)
         return known or _refreshes(settled)
+
+    def _leave_lost_room(self, settled: Settled) -> bool:
+        """Whether nobody is left who was shown this room: its code may name another by now."""
+        hub, feed = self._engine.hub, self._feed
+        gone = not settled.after.version or self._uuid not in (None, settled.uuid)
+        if gone and hub.present(self._key):
+            self._send_away(Close.ROOM_NOT_FOUND)
+        elif feed and not hub.present(self._key):
+            feed.forget()
+        return not hub.present(self._key)
+
+    async def _passed(self, told: Revision | None) -> bool:
+        """Whether storage's history is the one that was shown. Those who can't know come back."""
+        if told is None:
+            return True
+        try:
+            async with asyncio.timeout(self._engine.limits.commit_deadline_s):
+                return await self._engine.store.passed(self._key, told)
+        except (StorageUnavailable, Busy, TimeoutError) as problem:
+            self._engine.complaints.add(str(problem) or "no answer in time")
+            return False
+
+    def _send_away(self, code: Close) -> None:
+        """Close the sockets here: what comes next is no continuation of what they were shown."""
+        self._engine.hub.expel(self._key, code)
+        self._missed = False
+        if self._feed:
+            self._feed.forget()
 
     def deliver(self, effects: Sequence[Effect], origin: Connection | None) -> None:
         """Send what a turn of ours asks to send to those here; `origin` is who asked."""
@@ -104,7 +152,7 @@ class Showing:
         self.elsewhere = settled.processes - {self._engine.peers.process}
         if self.elsewhere:
             announcement = announcement_of(self._key, settled)
-            if announcement.effects or settled.version > settled.base:
+            if announcement.effects or settled.after != settled.base:
                 self._publish(announcement)
 
     def told(self, settled: Settled) -> None:
@@ -112,7 +160,9 @@ class Showing:
         if self._feed:
             if self._uuid != settled.uuid:
                 self._feed.only(settled.uuid)
-            self._feed.shown(settled.version)
+            self._feed.shown(settled.after)
+            if _refreshes(settled):
+                self._feed.answered(settled.after)
         self._uuid = settled.uuid
         self._missed = self._missed and not _refreshes(settled)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine import sqlite_sql as sql
 from realtime.engine import sqlite_values as values
 from realtime.engine.database import Migration, NotMigrated
@@ -57,9 +57,13 @@ class SqliteDatabase:
         with self._ready() as connection:
             rows = connection.execute(sql.FIND, (wanted,)).fetchall()
         return {
-            RoomKey(party, code): Snapshot(UUID(room_id), version, state)
-            for party, code, room_id, version, state in rows
+            RoomKey(party, code): Snapshot(UUID(room_id), version, state, tag)
+            for party, code, room_id, version, state, tag in rows
         }
+
+    def passed(self, key: RoomKey, revision: Revision) -> bool:
+        with self._ready() as connection:
+            return connection.execute(sql.PASSED, (*key, *revision)).fetchone() is not None
 
     def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         wanted = msgspec.json.encode([*parties]).decode()

@@ -3,20 +3,21 @@
 UPDATE = """
     UPDATE rooms SET visibility = ?, status = ?, phase = ?, max_players = ?, players = ?,
         spectators = ?, ruleset_config = ?, seq = ?, state = ?, alarm_at = ?, alarms_parked = ?,
-        expires_at = ?, updated_at = ?, version = ?
-    WHERE room_id = ? AND version = ?"""
+        expires_at = ?, updated_at = ?, version = ?, tag = ?
+    WHERE room_id = ? AND version = ? AND tag = ?"""
 UPDATE_ALIKE = """
-    UPDATE rooms SET players = ?, spectators = ?, seq = ?, state = ?, updated_at = ?, version = ?
-    WHERE room_id = ? AND version = ?"""
+    UPDATE rooms SET players = ?, spectators = ?, seq = ?, state = ?, updated_at = ?, version = ?,
+        tag = ?
+    WHERE room_id = ? AND version = ? AND tag = ?"""
 CREATE = """
     INSERT INTO rooms (visibility, status, phase, max_players, players, spectators, ruleset_config,
-        seq, state, alarm_at, alarms_parked, expires_at, updated_at, version, room_id, party, code,
-        ruleset_id, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        seq, state, alarm_at, alarms_parked, expires_at, updated_at, version, tag, room_id, party,
+        code, ruleset_id, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING"""
 RECORD = """
-    INSERT INTO room_journal (room_id, version, at, command, actor, entry)
-    VALUES (?, ?, ?, ?, ?, ?)"""
+    INSERT INTO room_journal (room_id, version, at, command, actor, entry, tag)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
 VACATE = "DELETE FROM room_seats WHERE room_id = ? AND player_id = ?"
 SEAT = """
     INSERT INTO room_seats (room_id, player_id, username, username_key, role, token_hash, is_host,
@@ -31,10 +32,15 @@ PLACE = """
 
 FIND = """
     SELECT party, code, room_id, version,
-        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END
+        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END, tag
     FROM json_each(?) AS wanted
     JOIN rooms ON party = json_extract(wanted.value, '$[0]')
         AND code = json_extract(wanted.value, '$[1]')"""
+
+# An entry of before has the tag 0, which fits every revision of its version.
+PASSED = """
+    SELECT 1 FROM rooms JOIN room_journal USING (room_id)
+    WHERE party = ? AND code = ? AND room_journal.version = ? AND room_journal.tag IN (?, 0)"""
 
 # The plus keeps the planner from going by party and sorting what it finds there.
 DUE = """

@@ -15,14 +15,14 @@ Values: TypeAlias = tuple[Any, ...]
 
 def updated(commit: Commit) -> Values:
     """The parameters of UPDATE."""
-    return (*_columns(commit), commit.uuid.hex, commit.base)
+    return (*_columns(commit), commit.uuid.hex, commit.base, commit.base_tag)
 
 
 def updated_alike(commit: Commit) -> Values:
     """The parameters of UPDATE_ALIKE."""
     row, now = commit.row, timestamp(commit.journal[-1].at)
-    counts = row.players, row.spectators
-    return (*counts, row.seq, row.state, now, commit.version, commit.uuid.hex, commit.base)
+    changed = row.players, row.spectators, row.seq, row.state, now, commit.version, commit.tag
+    return (*changed, commit.uuid.hex, commit.base, commit.base_tag)
 
 
 def created(commit: Commit) -> Values:
@@ -38,7 +38,7 @@ def journal(commits: Sequence[Commit]) -> Iterator[Values]:
         room = commit.uuid.hex
         for turn in commit.journal:
             at, entry = timestamp(turn.at), turn.entry.decode()
-            yield room, turn.version, at, turn.command, turn.actor, entry
+            yield room, turn.version, at, turn.command, turn.actor, entry, commit.tag
 
 
 def changed(commits: Sequence[Commit]) -> Iterator[Values]:
@@ -119,4 +119,5 @@ def _columns(commit: Commit) -> Values:
         timestamp(row.expires_at),
         timestamp(commit.journal[-1].at),
         commit.version,
+        commit.tag,
     )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from realtime.core.rows import Commit, RoomKey, Snapshot
+from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 
 # What one prune deletes at most. Commits wait for it on SQLite, and on PostgreSQL a statement has
 # little time; a room's journal can be longer than both bear.
@@ -56,8 +56,8 @@ class Store(Protocol):
     async def load(self, key: RoomKey) -> Snapshot | None:
         """The room as committed, or None when there is none."""
 
-    async def confirm(self, key: RoomKey, version: int) -> bool:
-        """Whether the room's committed version is still `version` (0: there is no such room)."""
+    async def confirm(self, key: RoomKey, version: int, tag: int = 0) -> bool:
+        """Whether the room's committed revision is still this one (0, 0: there is no such room)."""
 
     async def commit(self, commit: Commit) -> bool:
         """Keep the batch. False when another writer was first: then nothing was kept.
@@ -75,8 +75,16 @@ class Store(Protocol):
         held, one more is only read, and may lose again.
         """
 
-    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, int]:
-        """The committed versions of those rooms that exist."""
+    async def versions(self, keys: Collection[RoomKey]) -> dict[RoomKey, Revision]:
+        """The committed revisions of those rooms that exist."""
+
+    async def passed(self, key: RoomKey, revision: Revision) -> bool:
+        """Whether the room came to where it is by way of this revision: if not, the revision is of
+        a history that was lost. By its journal, whose entries of before have no tag and fit any."""
+
+    def on_return(self, notice: Callable[[], None]) -> None:
+        """Have `notice` called, on the event loop, whenever a connection that was lost is there
+        again: storage may be another one than before."""
 
     async def beat(self, process: str) -> frozenset[str]:
         """Say that this process lives, and be told which others do. A store that no other process

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from realtime.core.rows import ABSENT, RoomKey
 from realtime.engine.memory import Engine
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import Busy, StorageUnavailable
@@ -32,6 +33,7 @@ class Watch:
 
         Raises StorageUnavailable, Busy or TimeoutError.
         """
+        self._engine.store.on_return(self._storage_returned)
         await self._beat()
         process = self._engine.peers.process
         await self._engine.bus.start(process, self._rooms.heard, self.compare_now)
@@ -50,6 +52,12 @@ class Watch:
         """The bus works again: who knows what it did not carry."""
         self._versions.hurry()
 
+    def _storage_returned(self) -> None:
+        """A connection was lost, perhaps with the database behind it: the one that answers now may
+        never have had what was kept last."""
+        self._rooms.forget()
+        self._versions.hurry()
+
     async def _beat(self) -> float:
         async with asyncio.timeout(self._engine.limits.commit_deadline_s):
             await self._engine.peers.beat()
@@ -59,11 +67,15 @@ class Watch:
         return self._engine.peers.interval_s
 
     async def _compare(self) -> float:
-        shown = self._rooms.shown()
-        for first in range(0, len(shown), ROOMS_AT_ONCE):
-            keys = shown[first : first + ROOMS_AT_ONCE]
-            async with asyncio.timeout(self._engine.limits.commit_deadline_s):
-                versions = await self._engine.store.versions(keys)
-            for key, version in versions.items():
-                self._rooms.head(key, version)
+        keys = [*self._rooms.shown()]
+        for first in range(0, len(keys), ROOMS_AT_ONCE):
+            await self._compare_some(keys[first : first + ROOMS_AT_ONCE])
         return self._versions_s
+
+    async def _compare_some(self, keys: list[RoomKey]) -> None:
+        shown = self._rooms.shown()  # before storage is asked, which then knows it, too
+        async with asyncio.timeout(self._engine.limits.commit_deadline_s):
+            stored = await self._engine.store.versions(keys)
+        for key in keys:
+            if told := shown.get(key):
+                self._rooms.compare(key, told, stored.get(key, ABSENT))

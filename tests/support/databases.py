@@ -28,6 +28,9 @@ class Scratch(Protocol):
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What a connection of its own reads, which sees only what is committed."""
 
+    def run(self, *statements: str) -> None:
+        """Have them done in one transaction."""
+
     def holding(self, room_id: str) -> AbstractContextManager[None]:
         """Another writer holds what a commit of this room needs."""
 
@@ -63,6 +66,10 @@ class SqliteFile:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with closing(self.connect()) as connection:
             return connection.execute(query, values).fetchall()
+
+    def run(self, *statements: str) -> None:
+        with closing(self.connect()) as connection:
+            connection.executescript(";".join(["BEGIN IMMEDIATE", *statements, "COMMIT"]))
 
     @contextmanager
     def holding(self, room_id: str) -> Iterator[None]:
@@ -124,6 +131,11 @@ class PostgresDatabase:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:
             return connection.execute(query.replace("?", "%s"), values).fetchall()
+
+    def run(self, *statements: str) -> None:
+        with psycopg.connect(self.url) as connection:
+            for statement in statements:
+                connection.execute(statement)
 
     @contextmanager
     def holding(self, room_id: str) -> Iterator[None]:

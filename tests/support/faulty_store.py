@@ -23,9 +23,9 @@ class CountingStore(MemoryStore):
         self.loads += 1
         return await super().load(key)
 
-    async def confirm(self, key: RoomKey, version: int) -> bool:
+    async def confirm(self, key: RoomKey, version: int, tag: int = 0) -> bool:
         self.confirms += 1
-        return await super().confirm(key, version)
+        return await super().confirm(key, version, tag)
 
     async def commit(self, commit: Commit) -> bool:
         self.commits.append(commit)

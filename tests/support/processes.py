@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -95,9 +96,25 @@ class CommonStore(SharedStore):
         self._pause = pause
         self._holds: defaultdict[RoomKey, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.loses_answer = False  # of the next commit: it is kept, and nobody learns it
+        self.notices: list[Callable[[], None]] = []  # for when a lost connection is there again
 
-    async def confirm(self, key: RoomKey, version: int) -> bool:
-        confirmed = await super().confirm(key, version)
+    def on_return(self, notice: Callable[[], None]) -> None:
+        self.notices.append(notice)
+
+    def back_up(self) -> Callable[[], None]:
+        """What sets all rooms back to how they are now."""
+        tables = (self.snapshots, self.rows, self.journals, self.seats, self.tags)
+        kept = deepcopy(tables)
+
+        def set_back() -> None:
+            for table, before in zip(tables, deepcopy(kept), strict=True):
+                table.clear()
+                table.update(before)  # type: ignore[arg-type]
+
+        return set_back
+
+    async def confirm(self, key: RoomKey, version: int, tag: int = 0) -> bool:
+        confirmed = await super().confirm(key, version, tag)
         await asyncio.sleep(self._pause())  # others may be first meanwhile
         return confirmed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -28,6 +29,7 @@ from realtime.testing import START
 from tests.support.databases import PostgresDatabase, SqliteFile
 
 PATIENCE_S = 30.0
+TABLES = ("rooms", "room_journal", "room_seats")
 
 T = TypeVar("T")
 
@@ -40,6 +42,11 @@ class MemoryPlace:
 
     def store(self) -> MemoryStore:
         return self._store
+
+    def back_up(self) -> Callable[[], None]:
+        """What sets the rooms back to how they are now."""
+        kept = deepcopy(vars(self._store))
+        return lambda: vars(self._store).update(deepcopy(kept))
 
     def journal(self, key: RoomKey) -> list[int]:
         return [turn.version for turn in self._store.journals.get(key, [])]
@@ -75,6 +82,13 @@ class DatabasePlace:
             return postgresql(kinds.DATABASE.parse(self.scratch.url))
         file = self.scratch.folder / "greenroom.sqlite3"
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": file}
+
+    def back_up(self) -> Callable[[], None]:
+        """What sets the rooms back to how they are now, under the stores that are open."""
+        self.scratch.run(*(f"CREATE TABLE kept_{one} AS SELECT * FROM {one}" for one in TABLES))
+        empty = [f"DELETE FROM {one}" for one in reversed(TABLES)]
+        fill = [f"INSERT INTO {one} SELECT * FROM kept_{one}" for one in TABLES]
+        return lambda: self.scratch.run(*empty, *fill)
 
     def journal(self, key: RoomKey) -> list[int]:
         query = """SELECT room_journal.version FROM room_journal JOIN rooms USING (room_id)
@@ -198,6 +212,8 @@ def batch(
     gone: tuple[str, ...] = (),
     uuid: UUID | None = None,
     matches: tuple[MatchRow, ...] = (),
+    base_tag: int = 0,
+    tag: int = 0,
     **changed: Any,
 ) -> Commit:
     """A commit of `turns` turns that seats some, lets others go, and changes the row."""
@@ -225,4 +241,6 @@ def batch(
         changed=(*gone, *(seat.player_id for seat in seats)),
         seats=seats,
         matches=matches,
+        base_tag=base_tag,
+        tag=tag,
     )

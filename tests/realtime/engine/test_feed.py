@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.core.effects import ToAll
+from realtime.core.rows import Revision
 from realtime.engine import feed as feeds
 from realtime.engine.announcements import Announcement
 from realtime.engine.feed import GAP_S, Feed
@@ -37,22 +38,25 @@ class Reader:
         self.feed = Feed(self._show, self._gap)
 
     def _show(self, announcement: Announcement) -> None:
-        self.shown.append((announcement.base, announcement.version))
+        self.shown.append((announcement.base.version, announcement.after.version))
         self.texts += [effect.frame for effect in announcement.effects]
 
     def _gap(self) -> None:
         self.gaps += 1
 
-    def hears(self, base: int, version: int, text: bytes = b"", uuid: UUID = ROOM) -> None:
+    def hears(
+        self, base: int, version: int, text: bytes = b"", uuid: UUID = ROOM, tag: int = 0
+    ) -> None:
         effects = (ToAll(text),) if text else ()
-        self.feed.heard(Announcement(KEY, uuid, base, version, effects, frozenset()))
+        before, after = Revision(base, tag), Revision(version, tag)
+        self.feed.heard(Announcement(KEY, uuid, before, after, effects, frozenset()))
 
 
 @pytest.fixture
 async def reader():
     """Whose sockets were shown the room at version 3."""
     made = Reader()
-    made.feed.shown(3)
+    made.feed.shown(Revision(3, 0))
     return made
 
 
@@ -77,7 +81,7 @@ async def test_what_is_lost_is_a_gap_until_everybody_was_shown_the_room_anew(rea
     reader.hears(4, 5)
     await asyncio.sleep(GAP_S)
     assert (reader.gaps, reader.feed.behind) == (1, True)
-    reader.feed.shown(5)
+    reader.feed.shown(Revision(5, 0))
     assert not reader.feed.behind
     await asyncio.sleep(2 * GAP_S)
     assert (reader.shown, reader.gaps) == ([], 1)
@@ -89,7 +93,7 @@ async def test_a_gap_that_stays_is_told_again(reader):
     await asyncio.sleep(3.5 * GAP_S)
     assert reader.gaps >= 1
     assert reader.feed.behind
-    reader.feed.shown(4)  # a fresh view, and what was heard follows it
+    reader.feed.shown(Revision(4, 0))  # a fresh view, and what was heard follows it
     assert reader.shown == [(4, 5)]
     assert not reader.feed.behind
 
@@ -106,7 +110,7 @@ async def test_a_duplicate_is_shown_once(reader):
 
 async def test_what_was_shown_otherwise_is_not_shown_again(reader):
     reader.hears(4, 5)
-    reader.feed.shown(6)
+    reader.feed.shown(Revision(6, 0))
     reader.hears(3, 4)
     reader.hears(5, 6)
     reader.hears(6, 7)
@@ -153,7 +157,7 @@ async def test_too_much_that_waits_is_forgotten_and_a_view_is_owed(reader, monke
     assert len(reader.feed._held) + len(reader.feed._views) <= 10
     await asyncio.sleep(GAP_S)
     assert reader.gaps == 1
-    reader.feed.shown(99)
+    reader.feed.shown(Revision(99, 0))
     assert not reader.feed.behind
 
 
@@ -163,7 +167,7 @@ async def test_before_anybody_was_shown_the_room_news_only_wait():
     reader.hears(1, 2)
     await asyncio.sleep(2 * GAP_S)
     assert (reader.shown, reader.gaps) == ([], 0)
-    reader.feed.shown(4)
+    reader.feed.shown(Revision(4, 0))
     assert reader.shown == [(4, 5)]
 
 
@@ -172,7 +176,7 @@ async def test_news_of_another_room_of_this_name_count_for_nothing():
     reader.hears(400, 401, uuid=OTHER)
     reader.hears(4, 5)
     reader.feed.only(ROOM)
-    reader.feed.shown(4)
+    reader.feed.shown(Revision(4, 0))
     assert reader.shown == [(4, 5)]
     await asyncio.sleep(2 * GAP_S)
     assert reader.gaps == 0
@@ -180,7 +184,7 @@ async def test_news_of_another_room_of_this_name_count_for_nothing():
 
 async def test_a_room_that_was_made_anew_begins_anew(reader):
     reader.feed.only(OTHER)
-    reader.feed.shown(1)
+    reader.feed.shown(Revision(1, 0))
     reader.hears(1, 2, uuid=OTHER)
     assert reader.shown == [(1, 2)]
 
@@ -243,7 +247,7 @@ def test_whatever_is_lost_doubled_or_turned_around_nothing_is_shown_twice_or_bac
 
     async def story() -> None:
         reader = Reader()
-        reader.feed.shown(0)
+        reader.feed.shown(Revision(0, 0))
         while news or local:
             if news and (not local or data.draw(st.booleans())):
                 base, version, _ = news.pop(0)
@@ -252,7 +256,7 @@ def test_whatever_is_lost_doubled_or_turned_around_nothing_is_shown_twice_or_bac
                 base, version, _ = local.pop(0)
                 if not await reader.feed.reached(base, patient=data.draw(st.booleans())):
                     reader.gaps += 1  # whoever asked owes the view
-                reader.feed.shown(version)
+                reader.feed.shown(Revision(version, 0))
             if data.draw(st.booleans()):
                 await asyncio.sleep(data.draw(st.sampled_from([0, GAP_S / 3, 2 * GAP_S])))
         await asyncio.sleep(2 * GAP_S)

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from realtime.core.effects import ToAll
+from realtime.core.rows import Revision
 from realtime.engine.announcements import Announcement, encode
 from realtime.engine.memory_store import MemoryStore
 from tests.support.engine import KEY, Bench, settled
@@ -16,9 +17,10 @@ from tests.support.stores import told
 FOREIGN = UUID(int=1)
 
 
-def foreign(base: int, uuid: UUID) -> bytes:
+def foreign(base: Revision, uuid: UUID) -> bytes:
     frame = b'{"type":"CHAT_APPEND","seq":9,"payload":{"foreign":true}}'
-    return encode(Announcement(KEY, uuid, base, base + 1, (ToAll(frame),), frozenset("x")))
+    after = Revision(base.version + 1, 0)
+    return encode(Announcement(KEY, uuid, base, after, (ToAll(frame),), frozenset("x")))
 
 
 def test_news_of_our_own_room_is_shown_as_a_control():
@@ -43,9 +45,13 @@ def story(base: int, *, ours: bool = False, wait_s: float = 0.0) -> tuple[bool, 
         await bench.create("alice")
         other = Bench(bench.engine.store, process="there")  # has no memory of the room yet
         other.rooms._actor(KEY).showing.follow()
-        uuid = (await bench.engine.store.load(KEY)).uuid if ours else FOREIGN
-        other.rooms.heard(foreign(base, uuid))
+        if not ours:
+            other.rooms.heard(foreign(Revision(base, 0), FOREIGN))
         _, wire = await other.connect("alice")
+        if ours:
+            kept = await bench.engine.store.load(KEY)
+            assert kept.version == base
+            other.rooms.heard(foreign(kept.revision, kept.uuid))
         await settled()
         await asyncio.sleep(wait_s)
         shown = any("foreign" in frame["payload"] for frame in wire.frames)

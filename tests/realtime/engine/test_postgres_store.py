@@ -1,7 +1,8 @@
 """The store on PostgreSQL: lost connections, hanging servers, and outcomes that nobody knows."""
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
+import threading
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 from realtime.engine import orm_store as orm_stores
 from realtime.engine import rounds
 from realtime.engine.postgres_connection import Claim
-from realtime.engine.store import Busy, Rejected, StorageUnavailable
+from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
 from realtime.testing import START
 from tests.support.cable import Cable
 from tests.support.databases import PostgresDatabase
@@ -367,3 +368,44 @@ def test_a_process_that_lost_its_claim_is_not_ready(postgresql):
         await asyncio.gather(first.close(), second.close())
 
     asyncio.run(story())
+
+
+def test_a_connection_that_was_lost_is_told_when_it_is_there_again(postgresql):
+    async def story(store):
+        returns = []
+        store.on_return(lambda: returns.append(threading.current_thread()))
+        await store.commit(batch(ROOM))
+        await store.load(ROOM)
+        assert returns == []
+        assert postgresql.terminate() == 2
+        with suppress(StorageUnavailable):
+            await store.load(ROOM)
+        assert await store.confirm(ROOM, 1)
+        await until(lambda: returns, limit_s=30)
+        with suppress(StorageUnavailable):
+            await store.commit(batch(ROOM, 1))
+        await until(lambda: len(returns) == 2, limit_s=30)
+        await store.load(ROOM)
+        assert returns == [threading.main_thread()] * 2
+
+    on(postgresql, story)
+
+
+def test_a_connection_that_we_closed_ourselves_was_not_lost(postgresql):
+    """After a refused write a new session finds out whether it may write: that is no failover."""
+
+    async def story(store):
+        returns = []
+        store.on_return(lambda: returns.append(1))
+        await store.commit(batch(ROOM))
+        allow_writes(postgresql, False)
+        postgresql.terminate()
+        for _ in range(3):
+            with pytest.raises(Unwritable):
+                await store.commit(batch(ROOM, 1))
+        allow_writes(postgresql, True)
+        assert await store.commit(batch(ROOM, 1))
+        await asyncio.sleep(0)  # what a thread has told before its answer is heard
+        assert returns == [1], "the server ended one, we closed three"
+
+    on(postgresql, story)

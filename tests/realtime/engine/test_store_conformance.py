@@ -6,6 +6,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from realtime.core.rows import Revision
 from realtime.engine import orm_store as orm_stores
 from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Rejected, StorageUnavailable
 from realtime.testing import START
@@ -546,7 +547,112 @@ def test_versions_are_told_of_the_rooms_there_are(place):
     async def story(store):
         await store.commit(batch(ROOM, turns=3))
         await store.commit(batch(OTHERS[0]))
-        assert await store.versions([ROOM, OTHERS[0], OTHERS[1]]) == {ROOM: 3, OTHERS[0]: 1}
+        await store.commit(batch(OTHERS[2], tag=7))
+        found = await store.versions([ROOM, *OTHERS[:3]])
+        assert found == {ROOM: (3, 0), OTHERS[0]: (1, 0), OTHERS[2]: (1, 7)}
         assert await store.versions([]) == {}
+
+    on(place, story)
+
+
+LARGE = 2**63 - 1  # the largest tag
+
+
+def test_a_revision_is_a_version_and_its_tag(place):
+    async def story(store):
+        created = batch(ROOM, tag=LARGE)
+        assert await store.commit(created)
+        assert await store.load(ROOM) == created.snapshot
+        async with store.hold(ROOM) as held:
+            assert held.snapshot.revision == (1, LARGE)
+        confirmed = [await store.confirm(ROOM, 1, tag) for tag in (LARGE, LARGE - 1, 0)]
+        assert confirmed == [True, False, False]
+        for other in (0, LARGE - 1):
+            assert not await store.commit(batch(ROOM, 1, seat("bob"), base_tag=other, tag=3))
+        assert await store.commit(batch(ROOM, 1, seat("carol"), base_tag=LARGE, tag=3))
+        assert await store.confirm(ROOM, 2, 3)
+
+    on(place, story)
+    assert place.seats(ROOM) == {"p_carol": "carol"}
+
+
+def test_a_row_that_resembles_the_last_one_gets_its_tag_too(place):
+    async def story(store):
+        await store.commit(batch(ROOM, tag=5))
+        alike = msgspec.structs.replace(batch(ROOM, 1, base_tag=5, tag=6), alike=True)
+        other = msgspec.structs.replace(alike, base_tag=4)
+        assert not await store.commit(other)
+        assert await store.commit(alike)
+        assert await store.confirm(ROOM, 2, 6)
+
+    on(place, story)
+
+
+def test_a_room_that_lost_its_history_takes_no_others_with_it(place):
+    async def story(store):
+        await asyncio.gather(*(store.commit(batch(key, tag=5)) for key in OTHERS))
+        commits = [batch(key, 1, base_tag=5 if n != 3 else 4) for n, key in enumerate(OTHERS)]
+        kept = await asyncio.gather(*map(store.commit, commits))
+        assert kept == [number != 3 for number in range(8)]
+
+    on(place, story)
+
+
+def lives_on(key):
+    """What is kept after the history was set back to version 1: as many versions as are lost."""
+    return batch(key, 1, seat("carol"), base_tag=1, tag=30), batch(key, 2, base_tag=30, tag=31)
+
+
+def test_after_history_was_set_back_nothing_is_kept_on_what_was_lost(place):
+    """Also when the versions have come to the same number again."""
+
+    async def story(store):
+        await store.commit(batch(ROOM, 0, seat("alice"), tag=1))
+        set_back = place.back_up()
+        await store.commit(batch(ROOM, 1, seat("bob"), base_tag=1, tag=20))
+        await store.commit(batch(ROOM, 2, base_tag=20, tag=21))
+        lost = batch(ROOM, 3, seat("dave"), base_tag=21, tag=22)
+        set_back()
+        assert not await store.commit(lost)
+        assert not await store.confirm(ROOM, 3, 21)
+        assert await store.versions([ROOM]) == {ROOM: (1, 1)}
+        for one in lives_on(ROOM):
+            assert await store.commit(one)
+        assert not await store.commit(lost)
+        async with store.hold(ROOM) as held:
+            assert held.snapshot.revision == (3, 31)
+            assert not await held.commit(lost)
+        assert not await store.confirm(ROOM, 3, 21)
+        assert await store.confirm(ROOM, 3, 31)
+
+    on(place, story)
+    assert place.seats(ROOM) == {"p_alice": "alice", "p_carol": "carol"}
+    assert place.journal(ROOM) == [1, 2, 3]
+
+
+def test_the_journal_tells_which_revisions_a_room_has_passed(place):
+    async def story(store):
+        assert not await store.passed(ROOM, Revision(1, 1))
+        await store.commit(batch(ROOM, tag=1))
+        set_back = place.back_up()
+        await store.commit(batch(ROOM, 1, base_tag=1, tag=20))
+        assert await store.passed(ROOM, Revision(2, 20))
+        set_back()
+        assert not await store.passed(ROOM, Revision(2, 20))
+        for one in lives_on(ROOM):
+            await store.commit(one)
+        passed = [(1, 1), (2, 30), (3, 31), (2, 20), (3, 30), (4, 31)]
+        found = [await store.passed(ROOM, Revision(*one)) for one in passed]
+        assert found == [True, True, True, False, False, False]
+
+    on(place, story)
+
+
+def test_entries_of_before_have_no_tag_and_fit_any(place):
+    async def story(store):
+        await store.commit(batch(ROOM, turns=2))
+        assert await store.passed(ROOM, Revision(2, 0))
+        assert await store.passed(ROOM, Revision(1, 77))
+        assert not await store.passed(ROOM, Revision(3, 0))
 
     on(place, story)

@@ -504,8 +504,8 @@ async def test_nor_do_they_matter_before_anybody_was_shown_the_room(exchange, pa
 
 
 def _of_another_room(news: Announcement, ahead: int) -> Announcement:
-    base, version = news.base + ahead, news.version + ahead
-    return msgspec.structs.replace(news, uuid=UUID(int=7), base=base, version=version)
+    base, after = (one._replace(version=one.version + ahead) for one in (news.base, news.after))
+    return msgspec.structs.replace(news, uuid=UUID(int=7), base=base, after=after)
 
 
 def _hears(process: Process, news: Announcement) -> None:
