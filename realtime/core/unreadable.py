@@ -20,7 +20,7 @@ from contracts.sockets import Close
 from realtime.core.commands import Command, EndRoom
 from realtime.core.effects import Disconnect
 from realtime.core.presence import Connected, everybody
-from realtime.core.rows import Commit, JournalRow, RoomKey, RoomRow, Snapshot
+from realtime.core.rows import Commit, JournalRow, Revision, RoomKey, RoomRow, Snapshot
 from realtime.core.surroundings import Surroundings
 from realtime.core.turns import Entry, Rung, Turn, check_open
 
@@ -59,7 +59,8 @@ class UnreadableRoom:
         self._snapshot = snapshot
         self._common = _common(snapshot.state)
         self._draft: Commit | None = None
-        self.uuid, self.version = snapshot.uuid, snapshot.version
+        self._tag = 0  # of the last draft
+        self.uuid, self.revision = snapshot.uuid, snapshot.revision
         self.processes = frozenset(self._common.connected)
 
     def begin(self, now: float, correct: Callable[[Connected], Connected]) -> None:
@@ -83,14 +84,16 @@ class UnreadableRoom:
         """Ring no alarm: its handler could not read the state."""
         return []
 
-    def draft(self) -> Commit | None:
+    def draft(self, tag: int = 0) -> Commit | None:
         """As Turns.draft."""
-        return self._draft
+        self._tag = tag
+        return self._draft and msgspec.structs.replace(self._draft, tag=tag)
 
     def committed(self) -> None:
         """As Turns.committed."""
-        self.version = self._snapshot.version + 1
-        self._draft = None
+        if self._draft:
+            self.revision = Revision(self._draft.version, self._tag)
+            self._draft = None
 
     def _closing(self, command: EndRoom, seed: int) -> Commit:
         version = self._snapshot.version + 1
@@ -99,6 +102,7 @@ class UnreadableRoom:
             key=self._key,
             uuid=self.uuid,
             base=self._snapshot.version,
+            base_tag=self._snapshot.tag,
             row=self._closed_row(self._now + self._surroundings.graces.closed_s),
             journal=(JournalRow(version, self._now, "end-room", "", entry),),
             changed=(),

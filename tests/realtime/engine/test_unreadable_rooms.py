@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import Struct
 
@@ -155,7 +156,7 @@ def test_whatever_lies_there_can_be_closed(state):
         bench = Bench(store, (Counter(),))
         await bench.ask(register("alice", host=True), KEY)
         spoilt = store.snapshots[KEY]
-        store.snapshots[KEY] = type(spoilt)(spoilt.uuid, spoilt.version, state)
+        store.snapshots[KEY] = msgspec.structs.replace(spoilt, state=state)
         again = Bench(store, (Counter(),))
         assert await code_of(again.rooms.look(KEY)) is Code.ROOM_UNREADABLE
         await again.ask(EndRoom(), KEY)
