@@ -25,6 +25,7 @@ class Snapshot(Struct, frozen=True):
     uuid: UUID
     version: int
     state: bytes
+    at: float = 0.0  # seconds since the epoch: when the room's last turn was
 
 
 class RoomRow(Struct, frozen=True):
@@ -121,4 +122,4 @@ class Commit(Struct, frozen=True):
     @property
     def snapshot(self) -> Snapshot:
         """What a load returns once this is kept."""
-        return Snapshot(self.uuid, self.version, self.row.state)
+        return Snapshot(self.uuid, self.version, self.row.state, self.journal[-1].at)

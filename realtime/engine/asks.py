@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.database import Database, Migration
+from realtime.engine.store import Reading
 
 
 class Load(NamedTuple):
@@ -70,6 +71,13 @@ class Beat(NamedTuple):
         return database.beat(*self)
 
 
+class Now(NamedTuple):
+    """Asks for the database's clock: a Reading, or None where it has none of its own."""
+
+    def of(self, database: Database) -> Reading | None:
+        return database.now()
+
+
 class Hold(NamedTuple):
     """Opens a transaction that locks a room: a Snapshot or None. The next item is an EndHold."""
 
@@ -89,8 +97,15 @@ class EndHold(NamedTuple):
 
 
 Lookup: TypeAlias = Load | Confirm
-Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Hold | EndHold
+Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Now | Hold | EndHold
 Ask: TypeAlias = Lookup | Commit | Single
 Answer: TypeAlias = (
-    Snapshot | bool | set[Migration] | list[RoomKey] | dict[RoomKey, int] | frozenset[str] | None
+    Snapshot
+    | bool
+    | set[Migration]
+    | list[RoomKey]
+    | dict[RoomKey, int]
+    | frozenset[str]
+    | Reading
+    | None
 )

@@ -142,13 +142,20 @@ class Memory:
 
     def _answer(self, turns: Turns, batch: list[Post], refusals: list[Exception]) -> list[Answered]:
         here = self._engine.hub.present(self._key)
-        turns.begin(self._engine.clock(), self._engine.peers.sight(here).correct)
+        turns.begin(self._now(turns), self._engine.peers.sight(here).correct)
         if batch and is_look(batch[0]):
             return [Answered(post, _run(turns, post)) for post in batch]
         most, failure = 1 if refusals else None, refusals[1] if len(refusals) == 2 else None
         rung = turns.ring(_seed, most, failure)
         answered = [Answered(Post(one.command), one.turn) for one in rung]
         return answered + [Answered(post, _run(turns, post)) for post in batch]
+
+    def _now(self, turns: Turns) -> float:
+        """The time of a batch. It never goes back within a room, which a process whose clock is a
+        little ahead may have had before. A store that is alone has one clock, however that is set.
+        """
+        now = self._engine.clock()
+        return now if self._engine.store.alone else max(now, turns.at)
 
     @property
     def _contended(self) -> bool:

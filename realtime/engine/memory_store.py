@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from realtime.core.rows import Commit, JournalRow, MatchRow, RoomKey, RoomRow, SeatRow, Snapshot
-from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, Rejected
+from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, Reading, Rejected
 
 
 class MemoryStore:
@@ -94,6 +94,10 @@ class MemoryStore:
             for kept in (self.snapshots, self.rows, self.journals, self.seats):
                 del kept[key]
         return len(expired) >= PRUNED_ROOMS
+
+    async def now(self) -> Reading | None:
+        """This host's clock is the only one."""
+        return None
 
     async def check(self) -> dict[str, str]:
         """Always ready."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
+from struct import Struct
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +20,14 @@ from realtime.engine.postgres_sql import (
     KEEP,
     KEEP_WITH_MATCHES,
     MIGRATIONS,
+    NOW,
     PRUNE,
 )
 from realtime.engine.postgres_values import keep_values, match_values
+from realtime.engine.store import Reading
+from realtime.engine.ticks import ticks
+
+_FLOAT8 = Struct(">d")
 
 
 class PostgresDatabase:
@@ -45,10 +52,8 @@ class PostgresDatabase:
         parties, codes = zip(*keys, strict=True)
         wanted = [texts(parties), texts(codes), bools([*keys.values()])]
         return {
-            RoomKey(party.decode(), code.decode()): Snapshot(
-                UUID(bytes=uuid), int.from_bytes(version, "big"), state
-            )
-            for party, code, uuid, version, state in self._connection.ask(b"find", FIND, wanted)
+            RoomKey(party.decode(), code.decode()): _snapshot(*row)
+            for party, code, *row in self._connection.ask(b"find", FIND, wanted)
         }
 
     def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
@@ -69,12 +74,18 @@ class PostgresDatabase:
         rows = self._connection.ask(b"beat", BEAT, [process.encode(), float8(lives_s)])
         return frozenset(peer.decode() for (peer,) in rows)
 
+    def now(self) -> Reading:
+        began, host_began = ticks(), time.time()
+        ((said,),) = self._connection.ask(b"now", NOW)
+        ended, host_ended = ticks(), time.time()
+        (now,) = _FLOAT8.unpack(said)
+        host_ahead_s = (host_began + host_ended) / 2 - now
+        return Reading(now - (began + ended) / 2, ended - began, host_ahead_s)
+
     def hold(self, key: RoomKey) -> Snapshot | None:
         self._connection.tell("BEGIN")
         rows = self._connection.ask(b"hold", HOLD, [part.encode() for part in key])
-        for uuid, version, state in rows:
-            return Snapshot(UUID(bytes=uuid), int.from_bytes(version, "big"), state)
-        return None
+        return _snapshot(*rows[0]) if rows else None
 
     def end_hold(self, commit: Commit | None) -> bool:
         kept = False
@@ -84,3 +95,8 @@ class PostgresDatabase:
             if self._connection.connected:  # else there is nothing to end, and nothing held
                 self._connection.tell("COMMIT" if kept else "ROLLBACK")
         return kept
+
+
+def _snapshot(uuid: bytes, version: bytes, state: bytes, at: bytes) -> Snapshot:
+    (seconds,) = _FLOAT8.unpack(at)
+    return Snapshot(UUID(bytes=uuid), int.from_bytes(version, "big"), state, seconds)

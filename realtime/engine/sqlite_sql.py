@@ -31,7 +31,7 @@ PLACE = """
 
 FIND = """
     SELECT party, code, room_id, version,
-        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END
+        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END, updated_at
     FROM json_each(?) AS wanted
     JOIN rooms ON party = json_extract(wanted.value, '$[0]')
         AND code = json_extract(wanted.value, '$[1]')"""
