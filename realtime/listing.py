@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +14,6 @@ import msgspec
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Q, QuerySet, TextField
 from django.db.models.functions import Cast
-from django.utils import timezone
 
 from contracts.errors import Code, RoomError
 from contracts.http import (
@@ -47,9 +48,17 @@ _STANDING = ("rank", "player_id", "username", "role", "score")
 class Listing:
     """The reads of this process. All of them raise RoomError or StorageUnavailable."""
 
-    def __init__(self, alias: str = DEFAULT_DB_ALIAS, **bounds: Any) -> None:
-        """`alias` names the database; `bounds` are those of Reads."""
+    def __init__(
+        self,
+        alias: str = DEFAULT_DB_ALIAS,
+        *,
+        clock: Callable[[], float] = time.time,
+        **bounds: Any,
+    ) -> None:
+        """`alias` names the database, `clock` is that of its rooms, and is called in threads;
+        `bounds` are those of Reads."""
         self._reads = Reads(alias, **bounds)
+        self._clock = clock
         self.start = self._reads.start
         self.close = self._reads.close
 
@@ -68,7 +77,7 @@ class Listing:
 
     async def leaderboard(self, party: str, query: LeaderboardQuery) -> Leaderboard:
         """The players' best scores."""
-        return await self._reads.ask(leaderboard, party, query)
+        return await self._reads.ask(leaderboard, party, query, self._clock)
 
 
 def room_page(party: str, query: RoomsQuery, before: UUID | None) -> RoomPage:
@@ -108,8 +117,10 @@ def match_report(match_id: str) -> MatchReport:
     return MatchReport(_match_info(*row), [Standing(*one) for one in rows])
 
 
-def leaderboard(party: str, query: LeaderboardQuery) -> Leaderboard:
-    rows = _best(party, query.window).values_list(*_ENTRY)[: query.limit]
+def leaderboard(
+    party: str, query: LeaderboardQuery, clock: Callable[[], float] = time.time
+) -> Leaderboard:
+    rows = _best(party, query.window, clock).values_list(*_ENTRY)[: query.limit]
     entries: list[LeaderboardEntry] = []
     for place, (username, score, match_id, at) in enumerate(rows, start=1):
         equal = bool(entries) and entries[-1].score == score
@@ -118,7 +129,7 @@ def leaderboard(party: str, query: LeaderboardQuery) -> Leaderboard:
     return Leaderboard(query.window, entries)
 
 
-def _best(party: str, window: Window) -> QuerySet[Any, Any]:
+def _best(party: str, window: Window, clock: Callable[[], float]) -> QuerySet[Any, Any]:
     """The players' scores in a window, the best first.
 
     Along the index of scores the best of many matches are soon met. Those of a few are not: the
@@ -128,7 +139,7 @@ def _best(party: str, window: Window) -> QuerySet[Any, Any]:
     scores = MatchPlayer.objects.using(ALIAS).filter(party=party, role=Role.PLAYER)
     if window == "all":
         return scores.order_by("-score", *_TIES)
-    since = timezone.now() - WINDOWS[window]
+    since = datetime.fromtimestamp(clock(), UTC) - WINDOWS[window]
     ended = Match.objects.using(ALIAS).filter(party=party, end_at__gte=since).order_by("-end_at")
     few = list(ended.values_list("match_id", flat=True)[: FEW_MATCHES + 1])
     if len(few) > FEW_MATCHES:

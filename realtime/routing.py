@@ -115,14 +115,16 @@ async def healthz(request: Request) -> Answer:
 
 async def readyz(request: Request) -> Answer:
     """The process can do its work: storage answers, and its tables are as this code expects.
-    Without its bus it is degraded and 200: rooms go on, and what peers do is seen later."""
+    Without its bus it is degraded and 200: rooms go on, and what peers do is seen later. So it is
+    where the host's clock is far from the database's: rooms go by that."""
     serving = await runtime()
     if serving.draining:  # said at once, whatever storage does
         return Answer(503, Health("unavailable", {"draining": "this process is shutting down"}))
-    needed, bus = await serving.store.check(), serving.bus.check()
+    needed = await serving.store.check()
+    wanted = serving.bus.check() | serving.time.check()
     if not _good(needed):
-        return Answer(503, Health("unavailable", needed | bus))
-    return Answer(200, Health("ok" if _good(bus) else "degraded", needed | bus))
+        return Answer(503, Health("unavailable", needed | wanted))
+    return Answer(200, Health("ok" if _good(wanted) else "degraded", needed | wanted))
 
 
 def _good(checks: dict[str, str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from random import Random
@@ -28,6 +27,7 @@ from realtime.engine.peers import Peers
 from realtime.engine.postgres_connection import Claim
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import Busy, StorageUnavailable, Store
+from realtime.engine.timekeeper import Timekeeper
 from realtime.engine.watch import Watch
 from realtime.listing import Listing
 from realtime.loading import load_parties
@@ -55,19 +55,20 @@ class Runtime:
         self.store = store
         self.bus = bus or NoBus()
         self.process = token_hex(8)
-        self.listing = listing or Listing()
         self.hub = Hub()
         self.service_keys = ServiceKeys(settings.service_keys)
         self.origins = Origins(settings.allowed_origins)
         self.strangers: set[Stranger] = set()
         self.peers = Peers(self.process, store, lives_s=settings.process_lives_s)
+        self.time = Timekeeper(store, self.peers.interval_s, settings.commit_deadline_s)
+        self.listing = listing or Listing(clock=self.time)
         self.sockets: set[Socket] = set()  # of all that are open, strangers too
         engine = Engine(
             store=store,
             hub=self.hub,
             bus=self.bus,
             peers=self.peers,
-            clock=time.time,
+            clock=self.time,
             surroundings=Surroundings(
                 Random, settings.max_spectators, _graces(settings), verify=settings.verifies_state
             ),
@@ -94,9 +95,10 @@ class Runtime:
         self.listing.start()
         self.rooms.stopwatch.start()
         try:
+            await self.time.start()
             await self.watch.start()
         except (StorageUnavailable, Busy, TimeoutError) as problem:
-            await asyncio.gather(self.listing.close(), self.store.close())
+            await asyncio.gather(self.time.close(), self.listing.close(), self.store.close())
             raise StorageUnavailable(str(problem) or "storage does not answer") from problem
         self.clock.start()
 
@@ -113,7 +115,7 @@ class Runtime:
         self.rooms.stopwatch.close()
         with suppress(TimeoutError):  # it hangs, and has nothing left to keep
             async with asyncio.timeout(STORAGE_S):
-                await self.watch.close()
+                await asyncio.gather(self.time.close(), self.watch.close())
                 await asyncio.gather(self.listing.close(), self.store.close())
 
 

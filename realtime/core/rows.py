@@ -37,6 +37,7 @@ class Snapshot(Struct, frozen=True):
     version: int
     state: bytes
     tag: int = 0
+    at: float = 0.0  # seconds since the epoch: when the room's last turn was
 
     @property
     def revision(self) -> Revision:
@@ -142,4 +143,5 @@ class Commit(Struct, frozen=True):
     @property
     def snapshot(self) -> Snapshot:
         """What a load returns once this is kept."""
-        return Snapshot(self.uuid, self.version, self.row.state, self.tag)
+        at = self.journal[-1].at
+        return Snapshot(self.uuid, self.version, self.row.state, self.tag, at)

@@ -96,6 +96,7 @@ class Turns:
         self._tag = 0  # of the last draft
         self._matches: list[MatchRow] = []
         self._now = 0.0
+        self._at = snapshot.at if snapshot else 0.0
         self._stored = self._connected = document.connected if document else {}
         self._processes: set[str] = set()
 
@@ -123,6 +124,11 @@ class Turns:
     def uuid(self) -> UUID:
         """Tells the room from others that have, or had, its id."""
         return self._uuid
+
+    @property
+    def at(self) -> float:
+        """When the last committed turn was, in seconds since the epoch."""
+        return self._at
 
     @property
     def processes(self) -> frozenset[str]:
@@ -210,6 +216,7 @@ class Turns:
     def committed(self) -> None:
         """What `draft` returned last is kept: go on from there."""
         self._base = Revision(self._base.version + len(self._journal), self._tag)
+        self._at = self._journal[-1].at
         self._journal = []
         self._matches = []
         self._seats = self._drafted

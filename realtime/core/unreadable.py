@@ -60,7 +60,7 @@ class UnreadableRoom:
         self._common = _common(snapshot.state)
         self._draft: Commit | None = None
         self._tag = 0  # of the last draft
-        self.uuid, self.revision = snapshot.uuid, snapshot.revision
+        self.uuid, self.revision, self.at = snapshot.uuid, snapshot.revision, snapshot.at
         self.processes = frozenset(self._common.connected)
 
     def begin(self, now: float, correct: Callable[[Connected], Connected]) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine.database import Database, Migration
+from realtime.engine.store import Reading
 
 
 class Load(NamedTuple):
@@ -80,6 +81,13 @@ class Beat(NamedTuple):
         return database.beat(*self)
 
 
+class Now(NamedTuple):
+    """Asks for the database's clock: a Reading, or None where it has none of its own."""
+
+    def of(self, database: Database) -> Reading | None:
+        return database.now()
+
+
 class Hold(NamedTuple):
     """Opens a transaction that locks a room: a Snapshot or None. The next item is an EndHold."""
 
@@ -99,7 +107,7 @@ class EndHold(NamedTuple):
 
 
 Lookup: TypeAlias = Load | Confirm
-Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Passed | Beat | Hold | EndHold
+Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Passed | Beat | Now | Hold | EndHold
 Ask: TypeAlias = Lookup | Commit | Single
 Answer: TypeAlias = (
     Snapshot
@@ -108,5 +116,6 @@ Answer: TypeAlias = (
     | list[RoomKey]
     | dict[RoomKey, Revision]
     | frozenset[str]
+    | Reading
     | None
 )

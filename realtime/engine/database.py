@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol, TypeAlias
 
 from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
-from realtime.engine.store import StorageUnavailable
+from realtime.engine.store import Reading, StorageUnavailable
 
 Migration: TypeAlias = tuple[str, str]  # app, name
 
@@ -50,6 +50,9 @@ class Database(Protocol):
 
     def beat(self, process: str, lives_s: float) -> frozenset[str]:
         """Note that a process lives for so long from now on. The other processes that live."""
+
+    def now(self) -> Reading | None:
+        """Read the database's clock; None where it has none but this host's."""
 
     def hold(self, key: RoomKey) -> Snapshot | None:
         """Begin a transaction in which nobody else can change the room, and read it."""

@@ -152,7 +152,7 @@ class Memory:
         self, turns: AnyTurns, batch: list[Post], refusals: list[Exception]
     ) -> list[Answered]:
         here = self._engine.hub.present(self._key)
-        turns.begin(self._engine.clock(), self._engine.peers.sight(here).correct)
+        turns.begin(self._now(turns), self._engine.peers.sight(here).correct)
         with self._stopwatch.on(self._key):
             if batch and is_look(batch[0]):
                 return [Answered(post, self._run(turns, post)) for post in batch]
@@ -164,6 +164,13 @@ class Memory:
     def _run(self, turns: AnyTurns, post: Post) -> Turn:
         self._stopwatch.lap()
         return turns.run(post.command, _seed(), post.request_id)
+
+    def _now(self, turns: AnyTurns) -> float:
+        """The time of a batch. It never goes back within a room, which a process whose clock is a
+        little ahead may have had before. A store that is alone has one clock, however that is set.
+        """
+        now = self._engine.clock()
+        return now if self._engine.store.alone else max(now, turns.at)
 
     @property
     def _contended(self) -> bool:

@@ -18,7 +18,7 @@ from realtime.core.rows import (
     SeatRow,
     Snapshot,
 )
-from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, Rejected
+from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, Reading, Rejected
 
 
 class MemoryStore:
@@ -114,6 +114,10 @@ class MemoryStore:
             for kept in (self.snapshots, self.rows, self.journals, self.seats, self.tags):
                 del kept[key]
         return len(expired) >= PRUNED_ROOMS
+
+    async def now(self) -> Reading | None:
+        """This host's clock is the only one."""
+        return None
 
     async def check(self) -> dict[str, str]:
         """Always ready."""

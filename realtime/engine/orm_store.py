@@ -22,6 +22,7 @@ from realtime.engine.asks import (
     DueRooms,
     Load,
     Migrations,
+    Now,
     Passed,
     Prune,
     Versions,
@@ -33,7 +34,13 @@ from realtime.engine.postgres_database import PostgresDatabase
 from realtime.engine.rounds import COMMITS_WAITING, Rounds
 from realtime.engine.settling import Settling
 from realtime.engine.sqlite_database import SqliteDatabase
-from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Held, StorageUnavailable
+from realtime.engine.store import (
+    PRUNED_ENTRIES,
+    PRUNED_ROOMS,
+    Held,
+    Reading,
+    StorageUnavailable,
+)
 
 CHECK_LIMIT_S = 2.0
 PROCESS_LIVES_S = 6.0
@@ -144,6 +151,9 @@ class OrmStore:
     async def prune(self, now: float) -> bool:
         asked = Prune(now, PRUNED_ROOMS, PRUNED_ENTRIES)
         return cast("bool", await self._writes.call(asked))
+
+    async def now(self) -> Reading | None:
+        return cast("Reading | None", await self._reads.call(Now()))
 
     async def check(self) -> dict[str, str]:
         """One question for all who ask at a time, whose answer is good for CHECK_KEPT_S."""

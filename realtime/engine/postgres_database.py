@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
+from struct import Struct
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +20,15 @@ from realtime.engine.postgres_sql import (
     KEEP,
     KEEP_WITH_MATCHES,
     MIGRATIONS,
+    NOW,
     PASSED,
     PRUNE,
 )
 from realtime.engine.postgres_values import keep_values, match_values
+from realtime.engine.store import Reading
+from realtime.engine.ticks import ticks
+
+_FLOAT8 = Struct(">d")
 
 
 class PostgresDatabase:
@@ -78,6 +85,14 @@ class PostgresDatabase:
         rows = self._connection.ask(b"beat", BEAT, [process.encode(), float8(lives_s)])
         return frozenset(peer.decode() for (peer,) in rows)
 
+    def now(self) -> Reading:
+        began, host_began = ticks(), time.time()
+        ((said,),) = self._connection.ask(b"now", NOW)
+        ended, host_ended = ticks(), time.time()
+        (now,) = _FLOAT8.unpack(said)
+        host_ahead_s = (host_began + host_ended) / 2 - now
+        return Reading(now - (began + ended) / 2, ended - began, host_ahead_s)
+
     def hold(self, key: RoomKey) -> Snapshot | None:
         self._connection.tell("BEGIN")
         rows = self._connection.ask(b"hold", HOLD, [part.encode() for part in key])
@@ -93,7 +108,7 @@ class PostgresDatabase:
         return kept
 
 
-def _snapshot(uuid: bytes, version: bytes, state: bytes, tag: bytes) -> Snapshot:
-    return Snapshot(
-        UUID(bytes=uuid), int.from_bytes(version, "big"), state, int.from_bytes(tag, "big")
-    )
+def _snapshot(uuid: bytes, version: bytes, state: bytes, tag: bytes, at: bytes) -> Snapshot:
+    number, mark = int.from_bytes(version, "big"), int.from_bytes(tag, "big")
+    (seconds,) = _FLOAT8.unpack(at)
+    return Snapshot(UUID(bytes=uuid), number, state, mark, seconds)

@@ -115,10 +115,11 @@ KEEP = _KEEPING + _KEPT
 KEEP_WITH_MATCHES = _KEEPING + _FINISHED + _KEPT  # apart, so that other rounds don't pay for it
 
 FIND = """
-SELECT wanted.party, wanted.code, room_id, version, state, tag
+SELECT wanted.party, wanted.code, room_id, version, state, tag, at
 FROM unnest($1::text[], $2::text[], $3::bool[]) AS wanted (party, code, whole)
 CROSS JOIN LATERAL (
-    SELECT room_id, version, CASE WHEN whole THEN state ELSE '' END AS state, tag
+    SELECT room_id, version, CASE WHEN whole THEN state ELSE '' END AS state, tag,
+        extract(epoch FROM updated_at)::float8 AS at
     FROM rooms WHERE rooms.party = wanted.party AND rooms.code = wanted.code OFFSET 0
 ) AS room
 """
@@ -167,8 +168,8 @@ SELECT (SELECT count(*) FROM taken) = $3::bigint
 
 # Those who want to hold a room wait for each other, nearly in the order they came.
 HOLD = """
-SELECT room_id, version, state, tag FROM rooms
-WHERE party = $1::text AND code = $2::text FOR UPDATE
+SELECT room_id, version, state, tag, extract(epoch FROM updated_at)::float8
+FROM rooms WHERE party = $1::text AND code = $2::text FOR UPDATE
 """
 
 # An entry of before has the tag 0, which fits every revision of its version.
@@ -194,5 +195,7 @@ WITH beat AS (
 SELECT process_id FROM realtime_processes
 WHERE expires_at > clock_timestamp() AND process_id <> $1::text
 """
+
+NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 MIGRATIONS = "SELECT app::text, name::text FROM django_migrations"

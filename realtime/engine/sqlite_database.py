@@ -16,7 +16,7 @@ from realtime.engine import sqlite_sql as sql
 from realtime.engine import sqlite_values as values
 from realtime.engine.database import Migration, NotMigrated
 from realtime.engine.sqlite_claim import SqliteClaim
-from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
+from realtime.engine.store import Busy, Reading, Rejected, StorageUnavailable, Unwritable
 
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",
@@ -57,8 +57,8 @@ class SqliteDatabase:
         with self._ready() as connection:
             rows = connection.execute(sql.FIND, (wanted,)).fetchall()
         return {
-            RoomKey(party, code): Snapshot(UUID(room_id), version, state, tag)
-            for party, code, room_id, version, state, tag in rows
+            RoomKey(party, code): Snapshot(UUID(room_id), version, state, tag, values.seconds(at))
+            for party, code, room_id, version, state, tag, at in rows
         }
 
     def passed(self, key: RoomKey, revision: Revision) -> bool:
@@ -88,6 +88,9 @@ class SqliteDatabase:
 
     def beat(self, process: str, lives_s: float) -> frozenset[str]:
         return frozenset()  # the claim keeps others away
+
+    def now(self) -> Reading | None:
+        return None  # it would be asked of this host
 
     def hold(self, key: RoomKey) -> Snapshot | None:
         return self.find({key: True}).get(key)

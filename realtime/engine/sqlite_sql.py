@@ -32,7 +32,7 @@ PLACE = """
 
 FIND = """
     SELECT party, code, room_id, version,
-        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END, tag
+        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END, tag, updated_at
     FROM json_each(?) AS wanted
     JOIN rooms ON party = json_extract(wanted.value, '$[0]')
         AND code = json_extract(wanted.value, '$[1]')"""

@@ -37,6 +37,14 @@ class Held(NamedTuple):
     commit: Callable[[Commit], Awaitable[bool]]  # as Store.commit, and the end of the hold
 
 
+class Reading(NamedTuple):
+    """A store's clock, read once."""
+
+    offset_s: float  # what it was ahead of `ticks`
+    trip_s: float  # how long the question took; `offset_s` is wrong by half of it at most
+    host_ahead_s: float  # what the clock of this host was ahead of it
+
+
 class Store(Protocol):
     """Keeps rooms. Calls may run concurrently; those that wait together may share one round.
 
@@ -103,6 +111,9 @@ class Store(Protocol):
         until the last of them goes. Finished matches stay. Returns whether there may be more to do
         now: the slice was full.
         """
+
+    async def now(self) -> Reading | None:
+        """The store's clock; None where it has none but this host's."""
 
     async def check(self) -> dict[str, str]:
         """Named readiness checks: `ok`, or what is wrong in words without secrets."""

@@ -19,6 +19,7 @@ from tests.faultlab.redis_server import PROGRAM as REDIS
 from tests.faultlab.redis_server import RedisServer
 from tests.support.databases import PostgresDatabase, manage
 from tests.support.servers import Server, free_port, server
+from tests.support.skewed_realtime import SKEW, set_clock
 
 DOOMED = ("-m", "tests.faultlab.doomed_realtime")
 # No limit for a single address, and rooms are forgotten soon, so that they are loaded often.
@@ -87,7 +88,8 @@ class Builder:
     environ: dict[str, str]
 
     def node(self, number: int) -> Node:
-        doom = self.folder / f"doom-{number}"
+        doom, skew = self.folder / f"doom-{number}", self.folder / f"skew-{number}"
+        set_clock(skew, 0)
         port = free_port()
         ways = {name: self.network.proxy(there) for name, there in self._upstream(port).items()}
         places = {
@@ -98,9 +100,10 @@ class Builder:
             "DATABASE_URL": through(ways["database"], self.postgres.url),
             "REDIS_URL": through(ways["redis"], self.redis.url),
             DOOM: str(doom),
+            SKEW: str(skew),
         }
         realtime = self._server("realtime", places).that_runs(*self.program)
-        return Node(f"r{number}", realtime, self._server("lobby", places), doom, ways)
+        return Node(f"r{number}", realtime, self._server("lobby", places), doom, skew, ways)
 
     def _upstream(self, port: int) -> dict[str, int]:
         """Where each way leads."""

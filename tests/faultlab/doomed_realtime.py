@@ -1,7 +1,8 @@
 """The realtime service with a death in its future: `python -m tests.faultlab.doomed_realtime`.
 
 The file that FAULTLAB_DOOM names says where and when: `POINT COMMITS`. It is read when it appears,
-and the process kills itself at that point of the commit that is so many after.
+and the process kills itself at that point of the commit that is so many after. Its host's clock is
+wrong by as much as the file of TEST_SKEW says.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from realtime.core.rows import Commit
 from realtime.engine.postgres_database import PostgresDatabase
 from realtime.engine.store import Store
 from tests.faultlab.doomed_points import AFTER, ANSWERED, BEFORE, DOOM, INSIDE
+from tests.support.skewed_realtime import SKEW, skew
 
 STATEMENT_S = 0.003  # about how long a statement takes
 ANSWER_LEAVES_S = 0.03
@@ -122,6 +124,7 @@ def die() -> None:
 
 
 if __name__ == "__main__":
+    skew(Path(os.environ[SKEW]))
     env.enter("realtime")
     django.setup()
     from realtime import runtime, serve

@@ -20,6 +20,8 @@ HANG_S = (1.0, 4.0)
 REFERENCE_S = (1.5, 3.0)  # longer than any wait for a lock
 DOOM_WITHIN_S = 6.0  # enough commits come in that time, or it is killed where it stands
 NETWORK_S = (0.5, 2.0)
+SKEW_S = 62.0  # more than a seat is kept for an absent member
+SKEWED_S = (2.0, 4.0)  # looks of the process at what is due
 
 
 @dataclass
@@ -109,6 +111,33 @@ async def stop(lab: Lab, node: Node) -> None:
         node.thaw()
 
 
+def skew(ahead_s: float) -> Fault:
+    """A process starts again on a host whose clock is wrong, and works there for a while; then the
+    clock is set right under it."""
+
+    async def strike(lab: Lab, node: Node) -> None:
+        async with restarted(lab, node, f"clock {ahead_s:+.0f} s"):
+            await asyncio.to_thread(node.kill)
+            node.set_clock(ahead_s)
+        await lab.pause(SKEWED_S)
+        node.set_clock(0)
+
+    return strike
+
+
+def step(ahead_s: float) -> Fault:
+    """A host's clock is stepped under a process at work, and stepped back."""
+
+    async def strike(lab: Lab, node: Node) -> None:
+        async with lab.fault(f"clock stepped by {ahead_s:+.0f} s", node):
+            node.usable = True  # it has to be called, to go wrong
+            node.set_clock(ahead_s)
+            await lab.pause(SKEWED_S)
+            node.set_clock(0)
+
+    return strike
+
+
 async def crash_postgres(lab: Lab, node: Node) -> None:
     postgres = lab.cluster.postgres
     async with lab.fault("PostgreSQL restart", *lab.cluster.usable):
@@ -193,4 +222,5 @@ FAULTS: dict[str, list[Fault]] = {
     "flush": [flush_redis],
     "redishang": [hang_redis],
     "network": NETWORK,
+    "skew": [skew(SKEW_S), skew(-SKEW_S), step(SKEW_S), step(-SKEW_S)],
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.faultlab.children import children, send
 from tests.faultlab.proxy import Proxy
 from tests.support.servers import Server, until
+from tests.support.skewed_realtime import set_clock
 
 DIES_WITHIN_S = 10.0
 
@@ -22,6 +23,7 @@ class Node:
     realtime: Server
     lobby: Server
     doom: Path  # the file that the process dies by
+    skew: Path  # the file that says by how many seconds its host's clock is ahead
     ways: dict[str, Proxy] = field(default_factory=dict)  # lobby, database, redis, clients
     usable: bool = True  # no fault is under way that makes it useless to call
 
@@ -40,6 +42,10 @@ class Node:
         """Start again on the same port. Returns after how many seconds it was ready."""
         self.doom.unlink(missing_ok=True)
         return self.realtime.up()
+
+    def set_clock(self, ahead_s: float) -> None:
+        """Set its host's clock; the lab's own, and the database's, is right."""
+        set_clock(self.skew, ahead_s)
 
     def kill(self) -> None:
         """kill -9."""

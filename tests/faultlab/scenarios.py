@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tests.faultlab import looks
 from tests.faultlab.doomed_points import AFTER, ANSWERED, BEFORE, INSIDE
 from tests.faultlab.faults import (
+    SKEW_S,
     Fault,
     crash_postgres,
     doom,
@@ -19,6 +20,8 @@ from tests.faultlab.faults import (
     reference_rooms,
     restart_politely,
     restart_redis,
+    skew,
+    step,
     stop,
 )
 from tests.faultlab.looks import Look
@@ -65,6 +68,10 @@ SCENARIOS = [
     ),
     Scenario("SIGSTOP a process while another works, SIGCONT", (stop,)),
     Scenario("SIGTERM", (restart_politely, restart_politely)),
+    Scenario(
+        "clocks of hosts differ",
+        (skew(SKEW_S), skew(-SKEW_S), step(SKEW_S), step(-SKEW_S)),
+    ),
     Scenario(
         "the network between the tiers and to storage",
         (

@@ -223,6 +223,17 @@ class TestTheLeaderboard:
 
         beside(database, story)
 
+    def test_a_day_is_one_of_the_clock_that_rooms_go_by(self, database):
+        """Not of this host's, which is two days behind it."""
+
+        async def story(listing, store):
+            played = match("yesterday", 1, ended_at=NOW), match("now", 2, ended_at=NOW + 2 * DAY_S)
+            await store.commit(batch(room("K7PQ2M"), turns=2, matches=played))
+            board = await listing.leaderboard("leet99", LeaderboardQuery("day"))
+            assert [one.match_id for one in board.entries] == ["now"]
+
+        beside(database, story, clock=lambda: NOW + 2 * DAY_S)
+
     @pytest.mark.parametrize(
         ("window", "expected"),
         [

@@ -119,3 +119,35 @@ async def test_one_alarm_that_storage_rejects_takes_no_other_with_it(caplog):
         await settled()
     assert store.rows[TIMERS].alarms_parked == 1
     assert b"bad" not in store.rang
+
+
+async def test_time_never_goes_back_within_a_room():
+    """A process takes over whose clock is a little behind; and then the first one comes back."""
+    store = SharedStore()
+    ahead, behind = (bench_on(store) for _ in range(2))
+    ahead.now += 0.5
+    await ahead.create(key=TIMERS)
+    for number, bench in enumerate([behind, behind, ahead, behind]):
+        await bench.ask(register(f"player {number}"), TIMERS)
+        bench.now += 0.1
+    times = [row.at for row in store.journals[TIMERS]]
+    assert times == [ahead.now - 0.1] * 5
+
+
+async def test_time_goes_on_as_soon_as_the_clock_has_passed_it():
+    store = SharedStore()
+    ahead, behind = (bench_on(store) for _ in range(2))
+    ahead.now += 0.5
+    await ahead.create(key=TIMERS)
+    await behind.ask(register("bob"), TIMERS)
+    behind.now += 0.75
+    await behind.ask(register("carl"), TIMERS)
+    assert [row.at - ahead.now for row in store.journals[TIMERS]] == [0, 0, 0.25]
+
+
+async def test_where_one_process_is_alone_rooms_follow_its_host_back(store):
+    bench = bench_on(store)
+    await bench.create(key=TIMERS)
+    bench.now -= 3600
+    await bench.ask(register("bob"), TIMERS)
+    assert [row.at - bench.now for row in store.journals[TIMERS]] == [3600, 0]

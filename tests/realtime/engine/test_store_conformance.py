@@ -9,6 +9,7 @@ import pytest
 from realtime.core.rows import Revision
 from realtime.engine import orm_store as orm_stores
 from realtime.engine.store import PRUNED_ENTRIES, PRUNED_ROOMS, Rejected, StorageUnavailable
+from realtime.engine.ticks import ticks
 from realtime.testing import START
 from tests.support.stores import batch, match, on, room, seat
 
@@ -656,3 +657,37 @@ def test_entries_of_before_have_no_tag_and_fit_any(place):
         assert not await store.passed(ROOM, Revision(3, 0))
 
     on(place, story)
+
+
+def test_a_clock_that_several_share_is_read(place):
+    """Between two questions of our own, so that no network has to be quick."""
+
+    async def story(store):
+        began, said_before = ticks(), database_time(place)
+        reading = await store.now()
+        return said_before - ticks(), reading, database_time(place) - began
+
+    if place.store().alone:
+        assert on(place, lambda store: store.now()) is None
+        return
+    least_s, reading, most_s = on(place, story)
+    assert least_s <= reading.offset_s <= most_s
+    assert 0 <= reading.trip_s <= most_s - least_s
+    assert abs(reading.host_ahead_s) <= most_s - least_s, "one machine, one clock"
+
+
+def database_time(place):
+    return place.rows("SELECT extract(epoch FROM clock_timestamp())::float8")[0][0]
+
+
+def test_a_room_knows_when_its_last_turn_was(place):
+    at = START + 3600.123457
+
+    async def story(store):
+        created = batch(ROOM, turns=2)
+        last = msgspec.structs.replace(created.journal[-1], at=at)
+        await store.commit(msgspec.structs.replace(created, journal=(created.journal[0], last)))
+        async with store.hold(ROOM) as held:
+            return (await store.load(ROOM)).at, held.snapshot.at
+
+    assert on(place, story) == (at, at)
