@@ -188,9 +188,11 @@ class Origins:
 
         A page of the host that was asked reads it anyway. Any other refused page is logged.
         """
+        if not origin:  # most callers are no pages
+            return False
         if self.allow(origin):
             return True
-        if origin and not _is_own(origin, host):
+        if not _is_own(origin, host):
             self._note(origin)
         return False
 
