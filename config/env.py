@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 
 from config import kinds
 from config.kinds import Database, Kind
+from config.spellings import Illegal, require_plain, slips
 
 DEV_SERVICE_KEY = "dev-service-key-change-me"
 DEV_SECRET_KEY = "dev-secret-key-change-me"
-DEV_FRONT_END_PORT = 3000
 
 
 class BadEnvironment(Exception):
@@ -27,7 +27,7 @@ class BadEnvironment(Exception):
 @dataclass(frozen=True)
 class Variable:
     """One environment variable. Unset or empty: its default, where `$NAME` is an earlier one, and
-    of several values the first."""
+    of several values the first, and of an address one that reaches it."""
 
     name: str
     kind: Kind
@@ -38,7 +38,10 @@ class Variable:
         if not text:
             return self.kind.absent
         try:
+            require_plain(self.name, text)
             return self.kind.parse(text)
+        except Illegal as problem:
+            raise BadEnvironment(f"{self.name} {problem}.") from None
         except ValueError:
             hidden = self.kind.secret or "@" in text
             found = "has an illegal value" if hidden else f"is {text[:80]!r}"
@@ -61,7 +64,7 @@ class Environment:
     realtime_host: str = variable("REALTIME_HOST", kinds.HOST, "127.0.0.1")
     realtime_port: int = variable("REALTIME_PORT", kinds.PORT, 1999)
     realtime_urls: tuple[str, ...] = variable(
-        "REALTIME_URL", kinds.HTTP_URLS, "http://127.0.0.1:$REALTIME_PORT"
+        "REALTIME_URL", kinds.HTTP_URLS, "http://$REALTIME_HOST:$REALTIME_PORT"
     )
     realtime_public_url: str = variable("REALTIME_PUBLIC_URL", kinds.PUBLIC_URL, "$REALTIME_URL")
 
@@ -72,7 +75,7 @@ class Environment:
     service_keys: tuple[str, ...] = variable("GREENROOM_SERVICE_KEY", kinds.KEYS, DEV_SERVICE_KEY)
     secret_key: str = variable("GREENROOM_SECRET_KEY", kinds.SECRET, DEV_SECRET_KEY)
     allowed_hosts: tuple[str, ...] = variable(
-        "ALLOWED_HOSTS", kinds.HOSTS, "localhost,127.0.0.1,[::1]"
+        "ALLOWED_HOSTS", kinds.HOSTS, "localhost,127.0.0.1,[::1],$LOBBY_HOST"
     )
     allowed_origins: tuple[str, ...] = variable("ALLOWED_ORIGINS", kinds.ORIGINS)
     trusted_proxies: int = variable("TRUSTED_PROXIES", kinds.whole(0, 16), 0)
@@ -150,10 +153,8 @@ def load(environ: Mapping[str, str]) -> Environment:
     for name, one in VARIABLES.items():
         given = environ.get(one.name, "").strip()
         text = given or Template(one.default).substitute(firsts)
-        firsts[one.name] = text.partition(",")[0].strip()
         values[name] = one.parse(text)
-    if values["mode"] == "development":
-        values["allowed_origins"] += development_origins(values["lobby_port"])
+        firsts[one.name] = one.kind.refer(text)
     environment = Environment(**values)
     if environment.production and environment.weaknesses:
         reasons = "; ".join(environment.weaknesses)
@@ -161,14 +162,11 @@ def load(environ: Mapping[str, str]) -> Environment:
     return environment
 
 
-def development_origins(lobby_port: int) -> tuple[str, ...]:
-    """A front end's usual development server, and the lobby's own pages."""
-    ports = (DEV_FRONT_END_PORT, lobby_port)
-    return tuple(f"http://{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1"))
-
-
 def read() -> Environment:
     """This process's environment. A bad one ends the process: a sentence on stderr, status 2."""
+    names = [one.name for one in VARIABLES.values()]
+    for name, meant in slips(os.environ, names).items():
+        print(f"greenroom: {name} is no variable of ours; is {meant} meant?", file=sys.stderr)
     try:
         return load(os.environ)
     except BadEnvironment as problem:

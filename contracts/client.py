@@ -26,6 +26,7 @@ from contracts.http import (
     RoomPage,
     RoomState,
 )
+from contracts.http1 import Answer
 from contracts.paths import (
     LEADERBOARD_PATH,
     control_path,
@@ -133,7 +134,7 @@ class RealtimeClient:
             return await self._ask_twice(call, model)
         except RoomError as failure:
             if isinstance(failure, BrokenAnswer) or failure.code in OUTAGE:
-                self._complaints.add(str(failure))
+                self._complaints.add(_with_notes(failure))
             raise
         finally:
             self._calls -= 1
@@ -151,16 +152,32 @@ class RealtimeClient:
     async def _try(
         self, process: Process, call: Call, model: type[Told], give_up_at: float
     ) -> Told:
+        """One try. Its failure notes the process, for the log alone: no caller is told of it."""
         deadline = min(_now() + self._try_timeout_s, give_up_at)
         try:
-            answer = await self._transport.exchange(process.origin, process.request(call), deadline)
-        except (httpx.NetworkError, httpx.ConnectTimeout):
-            raise RoomError(Code.REALTIME_UNAVAILABLE) from None
+            return read(await self._exchange(process, call, deadline), model, call.about)
+        except RoomError as failure:
+            failure.add_note(f"asked {process.origin.scheme}://{process.netloc}")
+            raise
+
+    async def _exchange(self, process: Process, call: Call, deadline: float) -> Answer:
+        """The answer as it came. Raises RoomError, with what the network had to say as a note."""
+        try:
+            return await self._transport.exchange(process.origin, process.request(call), deadline)
+        except (httpx.NetworkError, httpx.ConnectTimeout) as error:
+            failure = RoomError(Code.REALTIME_UNAVAILABLE)
+            failure.add_note(str(error) or "no connection in time")
+            raise failure from None
         except httpx.TimeoutException:
             raise RoomError(Code.REALTIME_TIMEOUT) from None
         except httpx.TransportError as error:
             raise BrokenAnswer(str(error)) from None
-        return read(answer, model, call.about)
+
+
+def _with_notes(failure: RoomError) -> str:
+    """A failure as the operator's log has it."""
+    notes = getattr(failure, "__notes__", [])
+    return f"{failure} ({'; '.join(notes)})" if notes else str(failure)
 
 
 def _now() -> float:

@@ -12,11 +12,13 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 
+from config.env import Environment
 from contracts.asgi import serve
 from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
 from contracts.exchange import CLOSE, NO_BODY, Request, Response
 from contracts.limits import BODY_MAX_BYTES
+from contracts.origins import Origins
 from lobby import api_urls, cors
 from lobby.errors import refusal_of
 from lobby.pages import Pages
@@ -47,7 +49,8 @@ class LobbyService:
     def __init__(self) -> None:
         self._pages = Pages()
         self._routes = Routes(api_urls.urlpatterns)
-        self._origins = frozenset(origin.encode() for origin in settings.GREENROOM.allowed_origins)
+        environment: Environment = settings.GREENROOM
+        self._origins = Origins(environment.allowed_origins, development=not environment.production)
 
     def route(self, request: Request) -> int:
         """Find the view at its path; None is a page's."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from contracts.exchange import Request, Response
+from contracts.origins import Origins
 
 PREFLIGHT = Response(
     204,
@@ -23,10 +22,10 @@ def preflight(request: Request) -> Response | None:
     return None
 
 
-def marked(response: Response, request: Request, origins: Collection[bytes]) -> Response:
+def marked(response: Response, request: Request, origins: Origins) -> Response:
     """`response`, which says whether the page that asked may read it."""
     origin = request.header(b"origin")
-    if origin not in origins:
+    if not origins.allow_reading(origin, request.header(b"host")):
         return response.also(VARY)
     allowed = b"access-control-allow-origin: %b\r\n" % origin
     return response.also(VARY, allowed, b"access-control-expose-headers: Retry-After\r\n")

@@ -39,11 +39,17 @@ def _refusal(serving: Runtime, scope: dict[str, Any]) -> RoomError | None:
     headers = headers_of(scope)
     peer, forwarded = (scope.get("client") or ("",))[0], headers.get(b"x-forwarded-for", "")
     address = scope["address"] = caller(peer, forwarded, serving.settings.trusted_proxies)
-    if not serving.origins.allow(headers.get(b"origin"), headers.get(b"host", "")):
+    if not _is_welcome_page(serving, headers):
         return RoomError(Code.FORBIDDEN, "Pages of this origin may not connect")
     if serving.draining or crowded(serving, address):
         return RoomError(Code.REALTIME_UNAVAILABLE)
     return None
+
+
+def _is_welcome_page(serving: Runtime, headers: dict[bytes, str]) -> bool:
+    """Whether the page that the browser names, if one asked, may connect."""
+    origin, host = headers.get(b"origin"), headers.get(b"host", "").encode("latin-1")
+    return serving.origins.allow_socket(None if origin is None else origin.encode("latin-1"), host)
 
 
 def headers_of(scope: dict[str, Any]) -> dict[bytes, str]:

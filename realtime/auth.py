@@ -1,11 +1,10 @@
-"""Who may call: the lobby by a service key, a player by a token, a page by its origin."""
+"""Who may call: the lobby by a service key, a player by a token."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from contracts import jsonio
 from contracts.http import RegisterRequest
@@ -31,20 +30,3 @@ class ServiceKeys:
         """Whether this header holds one of the keys, in time that does not depend on it."""
         found = [hmac.compare_digest(authorization, expected) for expected in self._expected]
         return any(found)
-
-
-class Origins:
-    """Which pages may open a socket. Native clients send no Origin and are welcome."""
-
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self._allowed = {origin.lower().rstrip("/") for origin in allowed}
-
-    def allow(self, origin: str | None, host: str) -> bool:
-        """Whether the page at `origin` may connect to the service that it called `host`."""
-        if origin is None or origin.lower() in self._allowed:
-            return True
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        return parts.scheme in ("http", "https") and bool(host) and parts.netloc == host

@@ -41,7 +41,7 @@ def require_allowed(environment: Environment, tiers: list[Tier]) -> None:
         )
     lobby, *realtime = tiers
     for tier in realtime:
-        if (tier.host, tier.port) == (lobby.host, lobby.port):
+        if tier.meets(lobby):
             raise NotAllowed(
                 f"{tier.title} and the lobby can't both have port {lobby.port}; "
                 "choose another LOBBY_PORT or REALTIME_PORT."

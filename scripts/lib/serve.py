@@ -13,6 +13,7 @@ from scripts.lib.fleet import NotAllowed, environ_of, require_allowed, tiers_of
 from scripts.lib.tier import PortTaken, Tier
 
 READY_WITHIN_S = 30.0
+REACHED_WITHIN_S = 10.0  # from the moment when all are ready
 LOOK_EVERY_S = 0.05
 REALTIME_MAX = 64  # processes
 
@@ -105,6 +106,19 @@ def wait_until_ready(tiers: list[Tier]) -> None:
         time.sleep(LOOK_EVERY_S)
 
 
+def wait_until_reached(tiers: list[Tier], urls: tuple[str, ...]) -> None:
+    """Wait until the lobby has reached the realtime service: before that every create is 503."""
+    deadline = time.monotonic() + REACHED_WITHIN_S
+    while (found := tiers[0].check("realtime")) != "ok":
+        require_alive(tiers)
+        if time.monotonic() > deadline:
+            raise CannotServe(
+                f"the lobby does not reach the realtime service ({found or 'no answer'}) "
+                f"at {', '.join(urls)}; REALTIME_URL says where it is."
+            )
+        time.sleep(LOOK_EVERY_S)
+
+
 def stop(tiers: list[Tier]) -> None:
     """Politely and all at once; a second Ctrl-C, or 30 s, and they are killed."""
     started = [tier for tier in tiers if hasattr(tier, "leader")]
@@ -129,9 +143,11 @@ def serve(tiers: list[Tier]) -> None:
     python = ready_python()
     migrate(python)
     try:
+        environ = environ_of(tiers, os.environ)
         for tier in tiers:
-            tier.start(python, environ_of(tiers, os.environ))
+            tier.start(python, environ)
         wait_until_ready(tiers)
+        wait_until_reached(tiers, env.load(environ).realtime_urls)
         lobby, *realtime = (tier.url for tier in tiers)
         places = {"lobby": lobby, "realtime": "  ".join(realtime)}
         print(WELCOME.format(as_json=AS_JSON, **places), flush=True)

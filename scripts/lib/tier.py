@@ -7,6 +7,7 @@ standard input closes. So closing that pipe stops the service, and so does any d
 import contextlib
 import errno
 import http.client
+import json
 import os
 import signal
 import socket
@@ -16,10 +17,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from config.kinds import reachable
 from scripts.lib.bootstrap import ROOT
 
 STOPPED_WITHIN_S = 30.0  # the longest a drain may take; after that the service is killed
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (where to reach one that listens on all)
+ANY_ADDRESSES = {"0.0.0.0", "::"}  # noqa: S104 (they are told from others)
 
 
 class PortTaken(Exception):
@@ -44,11 +46,17 @@ class Tier:
 
     @property
     def reach(self) -> str:
-        return ANY_ADDRESS.get(self.host, self.host)
+        return reachable(self.host).strip("[]")
 
     @property
     def url(self) -> str:
-        return f"http://{f'[{self.reach}]' if ':' in self.reach else self.reach}:{self.port}"
+        return f"http://{reachable(self.host)}:{self.port}"
+
+    def meets(self, other: "Tier") -> bool:
+        """Whether both can't listen: one port, at one address or with an address that is all."""
+        hosts = {self.host, other.host}
+        every = (":" in self.host) == (":" in other.host) and bool(hosts & ANY_ADDRESSES)
+        return self.port == other.port and (self.reach == other.reach or every)
 
     def require_free_port(self) -> None:
         """Raises PortTaken when the address is in use or is not this machine's."""
@@ -85,14 +93,25 @@ class Tier:
 
     def ready(self) -> bool:
         """Whether /readyz says so."""
+        return self.readiness()[0] == http.HTTPStatus.OK
+
+    def check(self, name: str) -> str:
+        """What /readyz says of one of its checks, or nothing."""
+        with contextlib.suppress(ValueError, AttributeError):
+            return str(json.loads(self.readiness()[1])["checks"].get(name, ""))
+        return ""
+
+    def readiness(self) -> tuple[int, bytes]:
+        """Status and body of /readyz; 0 and nothing where nothing answers."""
         connection = http.client.HTTPConnection(self.reach, self.port, timeout=2)
         with (
             contextlib.closing(connection),
             contextlib.suppress(OSError, http.client.HTTPException),
         ):
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        return False
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        return 0, b""
 
     def ask_to_stop(self) -> None:
         if self.leader.stdin:

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from scripts.lib.bootstrap import ROOT
+from scripts.lib.pip import pip_environ
 
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 GLIBCS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "manylinux1")
@@ -29,7 +30,9 @@ def missing(python: str, platform: str) -> str:
         command += ["--ignore-installed", "--only-binary=:all:", "--target", nowhere]
         command += ["--implementation=cp", f"--python-version={python}"]
         command += [f"--platform={tag}" for tag in PLATFORMS[platform]]
-        asked = subprocess.run([*command, "-r", str(REQUIREMENTS)], capture_output=True, text=True)
+        command += ["-r", str(REQUIREMENTS)]
+        environ = pip_environ(sys.executable)
+        asked = subprocess.run(command, env=environ, capture_output=True, text=True)
     if asked.returncode == 0:
         return ""
     reason = (asked.stderr.strip().splitlines() or ["pip failed and said nothing"])[-1]

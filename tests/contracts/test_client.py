@@ -208,6 +208,29 @@ class TestAFaultyService:
         with FaultyRealtime(says(raw)) as server:
             assert run(failure_of(client_of(server.url))).code is Code.REALTIME_UNAVAILABLE
 
+    @pytest.mark.parametrize(
+        ("fault", "reason"),
+        [
+            (faults.hangs_up, "The connection was closed"),
+            (faults.silent, ""),
+            (faults.GARBAGE["html"], ""),
+            (says(answer("503 Service Unavailable", b"<html>", "text/html")), ""),
+        ],
+        ids=["hangs up", "silent", "garbage", "behind a proxy"],
+    )
+    def test_is_named_to_the_log_and_not_to_the_caller(self, run, caplog, fault, reason):
+        with FaultyRealtime(fault) as server:
+            failure = run(failure_of(client_of(server.url)))
+        assert f"asked {server.url})" in caplog.text
+        assert reason in caplog.text
+        assert server.url.encode() not in msgspec.json.encode(failure.body)
+
+    def test_that_is_not_there_is_named_with_the_reason(self, run, caplog):
+        with faults.refused() as url:
+            run(failure_of(client_of(url)))
+        assert f"asked {url})" in caplog.text
+        assert "refused" in caplog.text or "Connect call failed" in caplog.text
+
     def test_is_not_reachable(self, run):
         with faults.refused() as url:
             assert not run(client_of(url).reachable())

@@ -136,7 +136,6 @@ def test_an_unknown_party_is_told_and_closed(house, room):
     "origin",
     [
         "https://evil.example",
-        "null",
         "http://[",
         "http://[::1",
         "://",
@@ -155,9 +154,12 @@ def test_a_foreign_page_is_refused_at_the_handshake(house, room, origin):
     else:
         assert answer.status_code == 403
         assert json.loads(answer.body)["error"]["code"] == "FORBIDDEN"
+        assert ascii(origin) in house.realtime.said
 
 
-@pytest.mark.parametrize("origin", ["http://localhost:3000", "HTTP://127.0.0.1:3000", "own"])
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:5173", "HTTP://127.0.0.1:3000", "null", "own"]
+)
 def test_known_pages_are_let_in(house, room, origin):
     origin = house.realtime.url if origin == "own" else origin
     with house.socket(room[0], additional_headers={"Origin": origin}) as socket:

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
+import httpx
 import pytest
 
 from lobby.asgi import LobbyApplication
+from tests.support.browser import AsgiTransport
 
-PAGE = "http://localhost:3000"  # allowed in development
+PAGE = "http://localhost:5173"  # allowed in development
 
 
 def preflight(browser, origin, path="/api/rooms"):
@@ -30,7 +34,7 @@ def test_it_may_read_every_answer(browser, path):
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", PAGE + ".evil.example", PAGE + "/", "", "\\", "*"]
+    "origin", ["https://evil.example", "nul", PAGE + ".evil.example", PAGE + "/", "", "\\", "*"]
 )
 def test_no_other_page_may(browser, origin):
     for response in (
@@ -50,7 +54,36 @@ def test_cookies_play_no_part(browser):
     assert "set-cookie" not in response.headers
 
 
-def test_the_list_comes_from_the_settings(settings):
-    assert PAGE in settings.GREENROOM.allowed_origins
-    origins = LobbyApplication().service._origins
-    assert origins == {origin.encode() for origin in settings.GREENROOM.allowed_origins}
+@pytest.mark.parametrize("origin", ["null", "https://localhost", "http://[::1]:8080"])
+def test_in_development_pages_of_this_machine_and_from_files_may(browser, origin):
+    assert preflight(browser, origin).headers["access-control-allow-origin"] == origin
+
+
+@pytest.fixture
+def production(browser, settings):
+    """A lobby that lets in only who is named."""
+    named = ("capacitor://localhost", "https://*.preview.example.org")
+    settings.GREENROOM = replace(settings.GREENROOM, mode="production", allowed_origins=named)
+    transport = AsgiTransport(LobbyApplication())
+    with httpx.Client(transport=transport, base_url="http://localhost") as client:
+        yield client
+
+
+@pytest.mark.parametrize("origin", ["capacitor://localhost", "https://pr-17.preview.example.org"])
+def test_in_production_the_named_ones_may(production, origin):
+    assert preflight(production, origin).headers["access-control-allow-origin"] == origin
+
+
+@pytest.mark.parametrize("origin", [PAGE, "null", "https://a.b.preview.example.org"])
+def test_in_production_no_other_may_and_the_log_says_what_to_set(production, origin, caplog):
+    for _ in range(2):
+        assert "access-control-allow-origin" not in preflight(production, origin).headers
+    (line,) = caplog.messages
+    assert line.endswith(
+        f"set ALLOWED_ORIGINS=capacitor://localhost,https://*.preview.example.org,{origin}"
+    )
+
+
+def test_the_lobbys_own_pages_are_not_logged(production, caplog):
+    production.post("/api/rooms", json={"username": "a"}, headers={"origin": "http://localhost"})
+    assert caplog.messages == []

@@ -73,3 +73,26 @@ def test_no_port_is_there_twice(count, title):
     realtime = 8000 if count == 1 else 7999
     sentence = refusal(count, {**SHARED, "REALTIME_PORT": str(realtime)})
     assert sentence.startswith(f"{title} and the lobby can't both have port 8000; ")
+
+
+@pytest.mark.parametrize(
+    ("lobby", "realtime"),
+    [("0.0.0.0", "127.0.0.2"), ("127.0.0.1", "0.0.0.0"), ("::", "::1"), ("::1", "::")],
+)
+def test_an_address_that_is_all_leaves_the_port_to_no_other(lobby, realtime):
+    hosts = {"LOBBY_HOST": lobby, "REALTIME_HOST": realtime, "REALTIME_PORT": "8000"}
+    assert "can't both have port 8000" in refusal(1, {**SHARED, **hosts})
+
+
+@pytest.mark.parametrize(("lobby", "realtime"), [("127.0.0.1", "127.0.0.2"), ("0.0.0.0", "::1")])
+def test_one_port_at_two_addresses_is_two_places(lobby, realtime):
+    hosts = {"LOBBY_HOST": lobby, "REALTIME_HOST": realtime, "REALTIME_PORT": "8000"}
+    environment = load({**SHARED, **hosts})
+    require_allowed(environment, tiers_of(environment))
+
+
+def test_several_at_another_address_are_told_of_there():
+    environ = {**SHARED, "REALTIME_HOST": "127.0.0.2"}
+    told = load(environ_of(tiers_of(load(environ), 2), environ))
+    assert told.realtime_urls == ("http://127.0.0.2:1999", "http://127.0.0.2:2000")
+    assert told.realtime_public_url == "http://127.0.0.2:1999"

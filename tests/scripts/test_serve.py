@@ -81,6 +81,53 @@ def test_when_one_tier_dies_the_other_is_stopped(served, environ):
         pass  # the lobby's port is free again
 
 
+def need_address(host: str) -> None:
+    """Skip on a system that has no such address: macOS has 127.0.0.1 alone."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            pytest.skip(f"this machine has no address {host}")
+
+
+@pytest.mark.parametrize(
+    ("lobby", "realtime", "printed", "ws"),
+    [
+        ("127.0.0.1", "127.0.0.2", "http://127.0.0.1", "ws://127.0.0.2"),
+        ("127.0.0.3", "0.0.0.0", "http://127.0.0.3", "ws://127.0.0.1"),
+        ("::", "::1", "http://[::1]", "ws://[::1]"),
+    ],
+)
+def test_at_other_addresses_what_is_printed_works(environ, lobby, realtime, printed, ws):
+    for host in (lobby, realtime):
+        need_address(host)
+    process = serve({**environ, "LOBBY_HOST": lobby, "REALTIME_HOST": realtime})
+    try:
+        said = welcome(process)
+        url = f"{printed}:{environ['LOBBY_PORT']}"
+        assert f"  API            {url}/api/rooms " in said
+        created = httpx.post(f"{url}/api/rooms", json={"username": "alice"})
+        assert created.status_code == 201
+        assert created.json()["wsUrl"].startswith(f"{ws}:{environ['REALTIME_PORT']}/parties/")
+        assert httpx.get(f"{url}/admin/login/").status_code == 200
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_ready_is_said_only_when_the_lobby_reaches_the_realtime_service(environ):
+    (port,) = free_ports(1)
+    refused = serve({**environ, "REALTIME_URL": f"http://127.0.0.1:{port}"})
+    said = refused.stdout.read()
+    assert "Greenroom is ready" not in said
+    assert said.splitlines()[-1] == (
+        "greenroom: the lobby does not reach the realtime service (unreachable) "
+        f"at http://127.0.0.1:{port}; REALTIME_URL says where it is."
+    )
+    assert refused.wait() == 1
+
+
 def processes_of(starter: int, module: str) -> list[int]:
     """The processes below `starter` that run `python -m module`."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True)
