@@ -77,7 +77,7 @@ async def _checks() -> dict[str, str]:
 def _storage() -> dict[str, str]:
     """Each time over a connection of its own: one that was lost must not be asked again."""
     try:
-        return {"database": _says(_database), "migrations": _says(_migrations)}
+        return {"database": _says(_database), "migrations": _says(_tables)}
     finally:
         connection.close_if_unusable_or_obsolete()
 
@@ -100,6 +100,13 @@ def _says(check: Callable[[], object]) -> str:
 def _database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+def _tables() -> None:
+    """They are there still: SQLite makes an empty file where one was deleted."""
+    _migrations()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")
 
 
 @cache

@@ -19,7 +19,7 @@ from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from realtime.engine.database import NotMigrated
-from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
+from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable, unheard
 
 _NETWORK = {
     "application_name": "greenroom rooms",
@@ -58,10 +58,6 @@ _BUSY = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not
 _UNWRITABLE = ("25006", "53100")  # read-only transaction, disk full
 _NOT_MIGRATED = ("42P01", "42703")  # undefined table, undefined column
 _BINARY = 1
-
-
-def unheard() -> None:
-    """Nobody asked to be told."""
 
 
 class Claim(Enum):

@@ -9,7 +9,7 @@ from uuid import UUID
 from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine.database import Migration
 from realtime.engine.postgres_arrays import bools, float8, int8, texts
-from realtime.engine.postgres_connection import Claim, PostgresConnection, unheard
+from realtime.engine.postgres_connection import Claim, PostgresConnection
 from realtime.engine.postgres_sql import (
     BEAT,
     DUE,
@@ -22,6 +22,7 @@ from realtime.engine.postgres_sql import (
     PRUNE,
 )
 from realtime.engine.postgres_values import keep_values, match_values
+from realtime.engine.store import unheard
 
 
 class PostgresDatabase:
