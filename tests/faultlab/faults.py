@@ -19,6 +19,7 @@ OUTAGE_S = (0.3, 2.0)
 HANG_S = (1.0, 4.0)
 DOOM_WITHIN_S = 6.0  # enough commits come in that time, or it is killed where it stands
 NETWORK_S = (0.5, 2.0)
+LOST_S = (0.5, 2.5)  # what clients did for so long is lost
 
 
 @dataclass
@@ -131,6 +132,16 @@ async def hang_postgres(lab: Lab, node: Node) -> None:
         lab.cluster.postgres.thaw()
 
 
+async def set_back(lab: Lab, node: Node) -> None:
+    """An asynchronous failover: what answers from now on never had what was kept last."""
+    postgres, began = lab.cluster.postgres, now()
+    await asyncio.to_thread(postgres.back_up)
+    await lab.pause(LOST_S)
+    async with lab.fault("history set back", *lab.cluster.usable):
+        await asyncio.to_thread(postgres.set_back)
+        lab.history.write("rewind", t0=began, t1=now())
+
+
 async def restart_redis(lab: Lab, node: Node) -> None:
     redis = lab.cluster.redis
     async with lab.fault("Redis restart", *lab.cluster.usable):
@@ -179,6 +190,7 @@ FAULTS: dict[str, list[Fault]] = {
     "postgres": [crash_postgres],
     "readonly": [forbid_writes],
     "hang": [hang_postgres],
+    "history": [set_back],
     "redis": [restart_redis],
     "flush": [flush_redis],
     "redishang": [hang_redis],

@@ -18,6 +18,7 @@ from tests.faultlab.faults import (
     network,
     restart_politely,
     restart_redis,
+    set_back,
     stop,
 )
 from tests.faultlab.looks import Look
@@ -54,6 +55,11 @@ SCENARIOS = [
         "database hangs",
         (hang_postgres, hang_postgres),
         (looks.sockets_stay, looks.nobody_waits_long, looks.volatile_goes_on),
+    ),
+    Scenario(
+        "the database goes back in time under running processes",
+        (set_back, set_back, set_back),
+        (looks.lost_histories_are_left,),
     ),
     Scenario(
         "Redis down, restarted, flushed",
