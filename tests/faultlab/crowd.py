@@ -44,7 +44,7 @@ async def come_to_a_lost_version(lab: Lab) -> None:
     await asyncio.to_thread(lab.cluster.postgres.back_up)
     await join("lost", first)
     await asyncio.to_thread(lab.cluster.postgres.set_back, quietly=True)
-    lab.history.write("rewind", t0=began, t1=now())
+    lab.history.rewound(began)
     await join("kept", second)
     await join("late", first)
 

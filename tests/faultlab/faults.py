@@ -139,7 +139,7 @@ async def set_back(lab: Lab, node: Node) -> None:
     await lab.pause(LOST_S)
     async with lab.fault("history set back", *lab.cluster.usable):
         await asyncio.to_thread(postgres.set_back)
-        lab.history.write("rewind", t0=began, t1=now())
+        lab.history.rewound(began)
 
 
 async def restart_redis(lab: Lab, node: Node) -> None:

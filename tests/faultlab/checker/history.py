@@ -30,8 +30,6 @@ from tests.faultlab.checker.records import (
 from tests.faultlab.checker.stored import Journal, Match, Proof, Row, Seat, Served, Stored
 from tests.faultlab.checker.subjects import Room, RoomKey, Socket
 
-LATE_S = 2.0  # what was kept before storage was set back may be told so long after it
-
 R = TypeVar("R", bound=Record)
 AnyRecord: TypeAlias = (
     Run
@@ -108,16 +106,20 @@ class History:
         """Whether a fault overlaps this interval, or had only just gone."""
         return any(_overlaps(one, t0, t1, self.run.fault_grace_s) for one in self.faults)
 
-    def lost(self, t0: float, t1: float | None, late_s: float = LATE_S) -> bool:
-        """Whether what was seen within this interval may be of a history that storage lost."""
-        return any(
-            t0 <= one.t1 + late_s and (t1 is None or t1 >= one.t0) for one in self.all(Rewind)
-        )
+    def lost(self, t0: float, t1: float | None) -> bool:
+        """Whether what was asked and answered within this interval may be of a history that storage
+        lost."""
+        return any(t0 <= one.t1 and (t1 is None or t1 >= one.t0) for one in self.all(Rewind))
+
+    def unsure(self, socket: Socket, frame: Frame) -> bool:
+        """Whether a frame may be of a lost history: its socket entered before that was lost."""
+        asked = socket.entered.asked if socket.entered else None
+        return self.lost(socket.opened.t if asked is None else asked, frame.t)
 
     def _op(self, op: Op) -> Op:
         """One that was under way when its outcome may have been lost: nobody knows what is left.
         What was asked after storage had been set back, and granted, has to be there."""
-        unsure = op.outcome != "unknown" and self.lost(op.t0, op.t1, late_s=0)
+        unsure = op.outcome != "unknown" and self.lost(op.t0, op.t1)
         return msgspec.structs.replace(op, outcome="unknown") if unsure else op
 
     def calm_from(self, t0: float, t1: float) -> float:
@@ -146,7 +148,7 @@ class History:
                 _room(rooms, op.party, op.room).ops.append(op)
         for kind, place in _PLACES.items():
             for one in self.all(kind):
-                if not (isinstance(one, Row) and self.lost(one.t0, one.t1, late_s=0)):
+                if not (isinstance(one, Row) and self.lost(one.t0, one.t1)):
                     getattr(_room(rooms, one.party, one.room), place).append(one)
         for room in rooms.values():
             room.journal.sort(key=lambda entry: entry.version)

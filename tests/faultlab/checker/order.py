@@ -41,7 +41,7 @@ def nothing_is_told_early(case: Case) -> Iterator[str]:
         Told(frame.t, seq, f"{frame.type} on {frame.conn}")
         for socket in case.sockets
         for seq, frame in socket.kept
-        if not case.history.lost(frame.t, frame.t)
+        if not case.history.unsure(socket, frame)
     ]
     yield from _behind(frames, [(row.t0, row.seq) for row in case.room.rows], "seq")
 
