@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import count
+from random import getrandbits
 from uuid import uuid4
 
 from benchmarks import JOINS
@@ -22,8 +23,19 @@ def rooms() -> Iterator[list[Commit]]:
     """The batches of one room after another, without end: to be committed in this order."""
     while True:
         key, uuid, now = RoomKey("leet99", f"R{next(_rooms)}"), uuid7(time.time()), time.time()
+        tags = [0, *(getrandbits(63) for _ in range(1 + JOINS))]
         yield [
-            Commit(key, uuid, base, row(base + 1), (turn(base + 1, now),), (one.player_id,), (one,))
+            Commit(
+                key,
+                uuid,
+                base,
+                row(base + 1),
+                (turn(base + 1, now),),
+                (one.player_id,),
+                (one,),
+                base_tag=tags[base],
+                tag=tags[base + 1],
+            )
             for base in range(1 + JOINS)
             for one in [seat(base, now)]
         ]

@@ -85,7 +85,7 @@ def _storage() -> dict[str, str]:
     try:
         if (database := _says(_database)) != "ok":
             return {"database": database, "migrations": "not asked"}
-        return {"database": database, "migrations": _says(_migrations)}
+        return {"database": database, "migrations": _says(_tables)}
     finally:
         connection.close_if_unusable_or_obsolete()
 
@@ -110,6 +110,13 @@ def _says(check: Callable[[], object]) -> str:
 def _database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+
+
+def _tables() -> None:
+    """They are there still: SQLite makes an empty file where one was deleted."""
+    _migrations()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")
 
 
 @cache

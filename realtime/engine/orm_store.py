@@ -31,17 +31,19 @@ from realtime.engine.asks import (
 )
 from realtime.engine.database import Database, Inspection, NotMigrated
 from realtime.engine.holds import Holds
-from realtime.engine.postgres_connection import Claim, unheard
+from realtime.engine.postgres_connection import Claim
 from realtime.engine.postgres_database import PostgresDatabase
 from realtime.engine.rounds import COMMITS_WAITING, Rounds
 from realtime.engine.settling import Settling
 from realtime.engine.sqlite_database import SqliteDatabase
+from realtime.engine.sqlite_file import Replaced
 from realtime.engine.store import (
     PRUNED_ENTRIES,
     PRUNED_ROOMS,
     Held,
     Reading,
     StorageUnavailable,
+    unheard,
 )
 
 CHECK_LIMIT_S = 2.0
@@ -86,7 +88,8 @@ class OrmStore:
             return PostgresDatabase(params, claim=claim, on_return=self._returned)
 
         if self.alone:
-            self._writes = self._reads = rounds(SqliteDatabase(params), "rooms")
+            database = SqliteDatabase(params, on_return=self._returned)
+            self._writes = self._reads = rounds(database, "rooms")
             self._threads = [self._writes]
             holding = self._threads
         else:
@@ -140,7 +143,7 @@ class OrmStore:
         self._notice = notice
 
     def _returned(self) -> None:
-        """In a thread: a connection that was lost is there again."""
+        """In a thread: storage may be another one than before."""
         self._loop.call_soon_threadsafe(lambda: self._notice())
 
     async def beat(self, process: str) -> frozenset[str]:
@@ -183,6 +186,8 @@ class OrmStore:
                 missing = await self._missing_migrations(self._writes)  # whose claim it is, too
         except NotMigrated as problem:
             return {"database": "ok", "migrations": str(problem)}
+        except Replaced as problem:
+            return {"database": str(problem)}
         except (StorageUnavailable, TimeoutError):
             return {"database": "does not answer"}
         return {"database": "ok", "migrations": missing or "ok"}

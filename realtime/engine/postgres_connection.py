@@ -20,7 +20,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from contracts.postgresql import open_session
 from realtime.engine.database import NotMigrated
-from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
+from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable, unheard
 
 # How long statements wait for a lock. A commit that waited behind a round that waited in vain has
 # to be answered within the deadline, so two such waits must fit in. And what follows a wait in vain
@@ -50,10 +50,6 @@ _BUSY = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not
 _UNWRITABLE = ("25006", "53100")  # read-only transaction, disk full
 _NOT_MIGRATED = ("42P01", "42703")  # undefined table, undefined column
 _BINARY = 1
-
-
-def unheard() -> None:
-    """Nobody asked to be told."""
 
 
 class Claim(Enum):

@@ -11,7 +11,7 @@ from uuid import UUID
 from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine.database import Inspection, Migration
 from realtime.engine.postgres_arrays import bools, float8, int8, texts
-from realtime.engine.postgres_connection import Claim, PostgresConnection, unheard
+from realtime.engine.postgres_connection import Claim, PostgresConnection
 from realtime.engine.postgres_sql import (
     BEAT,
     DUE,
@@ -27,7 +27,7 @@ from realtime.engine.postgres_sql import (
     PRUNE,
 )
 from realtime.engine.postgres_values import keep_values, match_values
-from realtime.engine.store import Reading
+from realtime.engine.store import Reading, unheard
 from realtime.engine.ticks import ticks
 
 _FLOAT8 = Struct(">d")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,15 @@ from realtime.engine import sqlite_sql as sql
 from realtime.engine import sqlite_values as values
 from realtime.engine.database import Inspection, Migration, NotMigrated
 from realtime.engine.sqlite_claim import SqliteClaim
-from realtime.engine.store import Busy, Reading, Rejected, StorageUnavailable, Unwritable
+from realtime.engine.sqlite_file import OpenFile, Replaced
+from realtime.engine.store import (
+    Busy,
+    Reading,
+    Rejected,
+    StorageUnavailable,
+    Unwritable,
+    unheard,
+)
 
 _SETTINGS = (
     "PRAGMA journal_mode = WAL",
@@ -33,14 +41,21 @@ _AUTOCOMMIT = {"isolation_level": None}  # transactions are begun and ended in w
 
 
 class SqliteDatabase:
-    """One connection to the file, opened again after a failure."""
+    """One connection to the file, opened again after a failure.
 
-    def __init__(self, params: dict[str, Any]) -> None:
-        """`params` are those of `sqlite3.connect`."""
+    A file that was replaced is none of ours: nothing is kept in it or told of it any more.
+    """
+
+    def __init__(self, params: dict[str, Any], *, on_return: Callable[[], None] = unheard) -> None:
+        """`params` are those of `sqlite3.connect`. `on_return` is called, in the connection's
+        thread, when others have written the database, or it is not the one that was opened."""
         self._params = params
-        self._file = Path(params["database"])
-        self._claim = SqliteClaim(self._file)
+        self._path = Path(params["database"])
+        self._claim = SqliteClaim(self._path)
+        self._file: OpenFile | None = None
         self._connection: sqlite3.Connection | None = None
+        self._on_return = on_return
+        self._others_wrote = 0  # changes when another connection has committed
 
     def keep(self, commits: Sequence[Commit], *, patient: bool = True) -> list[bool]:
         if not patient:
@@ -54,6 +69,7 @@ class SqliteDatabase:
             connection.executemany(sql.SEAT, values.seats(winners))
             connection.executemany(sql.FINISH, values.matches(winners))
             connection.executemany(sql.PLACE, values.standings(winners))
+        self._check_file()
         return kept
 
     def find(self, keys: dict[RoomKey, bool]) -> dict[RoomKey, Snapshot]:
@@ -71,6 +87,7 @@ class SqliteDatabase:
 
     def due(self, parties: Collection[str], now: float, limit: int) -> list[RoomKey]:
         wanted = msgspec.json.encode([*parties]).decode()
+        self._look_for_others()
         with self._ready() as connection:
             rows = connection.execute(sql.DUE, (values.timestamp(now), wanted, limit))
             return [RoomKey(*row) for row in rows]
@@ -92,6 +109,7 @@ class SqliteDatabase:
             connection.execute(sql.POSTPONE, (then, values.timestamp(now)))
 
     def migrations(self) -> set[Migration]:
+        self._look_for_others()
         with self._ready() as connection:
             return set(connection.execute(sql.MIGRATIONS))
 
@@ -103,8 +121,8 @@ class SqliteDatabase:
         except Busy:
             return Inspection()  # another process writes it: so it can be written
         except Unwritable as problem:
-            return Inspection(_TAKES_NOTHING.format(self._file.name, problem))
-        return Inspection() if mode == "wal" else Inspection(_NO_WAL.format(self._file.name))
+            return Inspection(_TAKES_NOTHING.format(self._path.name, problem))
+        return Inspection() if mode == "wal" else Inspection(_NO_WAL.format(self._path.name))
 
     def beat(self, process: str, lives_s: float) -> frozenset[str]:
         return frozenset()  # the claim keeps others away
@@ -130,6 +148,8 @@ class SqliteDatabase:
     @contextmanager
     def _ready(self) -> Iterator[sqlite3.Connection]:
         """The connection. What goes wrong in the block is said in the store's words."""
+        if self._file and self._file.replaced:
+            raise Replaced
         try:
             yield self._connection or self._connect()
         except sqlite3.Error as problem:
@@ -137,10 +157,34 @@ class SqliteDatabase:
 
     def _connect(self) -> sqlite3.Connection:
         self._claim.take()
+        self._file = self._file or OpenFile(str(self._params["database"]))
         self._connection = sqlite3.connect(**self._params | _AUTOCOMMIT)
         for setting in _SETTINGS:
             self._connection.execute(setting)
+        self._others_wrote = self._writes_of_others(self._connection)
+        self._file.opened()
         return self._connection
+
+    def _check_file(self) -> None:
+        """Raise Replaced when what was kept last is in no file that will be found again."""
+        if self._file and not self._file.replaced:
+            try:
+                self._file.check()
+            except Replaced:
+                self._on_return()
+                raise
+
+    def _look_for_others(self) -> None:
+        """See whether somebody else has written: by way of SQLite, or past it."""
+        with self._ready() as connection:
+            self._check_file()
+            before, self._others_wrote = self._others_wrote, self._writes_of_others(connection)
+        if before != self._others_wrote:
+            self._on_return()
+
+    def _writes_of_others(self, connection: sqlite3.Connection) -> int:
+        ((count,),) = connection.execute("PRAGMA data_version")
+        return int(count)
 
     def _disconnect(self) -> None:
         if self._connection:

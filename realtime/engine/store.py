@@ -14,6 +14,10 @@ PRUNED_ROOMS = 100
 PRUNED_ENTRIES = 10_000  # of their journals
 
 
+def unheard() -> None:
+    """Nobody asked to be told."""
+
+
 class StorageUnavailable(Exception):
     """Storage could not be asked, or did not say how a commit ended: the outcome is unknown."""
 
@@ -91,8 +95,8 @@ class Store(Protocol):
         a history that was lost. By its journal, whose entries of before have no tag and fit any."""
 
     def on_return(self, notice: Callable[[], None]) -> None:
-        """Have `notice` called, on the event loop, whenever a connection that was lost is there
-        again: storage may be another one than before."""
+        """Have `notice` called, on the event loop, whenever storage may be another one than before:
+        a connection that was lost is there again, or somebody else has written the one file."""
 
     async def beat(self, process: str) -> frozenset[str]:
         """Say that this process lives, and be told which others do. A store that no other process

@@ -16,7 +16,8 @@ from tests.faultlab.part import Part
 
 ROUNDS = (
     "none=1,kill=200,postgres=20,redis=20,stop=20,"
-    "term=10,network=25,readonly=5,hang=5,foreign=5,flush=5,redishang=5,skew=8,mixed=30"
+    "term=10,network=25,readonly=5,hang=5,foreign=5,flush=5,redishang=5,skew=8,history=20,"
+    "mixed=30"
 )
 SHOWN = 15  # violations of one part
 

@@ -139,7 +139,7 @@ class Callers:
 
     def _admit(self, op: Op, wish: Wish, answer: dict[str, Any]) -> Admission:
         label = self.history.label(answer["playerToken"], "token")
-        if self.witness:
+        if self.witness and op.fields["t0"] > self.history.rewound_at:
             self.witness.told(wish.party, answer["roomId"], op.fields["id"], answer["playerId"])
         room_id, player_id = answer["roomId"], answer["playerId"]
         told = {name: answer[name] for name in ("playerId", "roomId", "role", "isHost", "settings")}

@@ -7,8 +7,10 @@ from itertools import chain, cycle
 
 from tests.faultlab.callers import Admission, Wish
 from tests.faultlab.faults import Lab
+from tests.faultlab.history import now
 from tests.faultlab.load import eventually
 from tests.faultlab.names import NAMES
+from tests.faultlab.node import Node
 from tests.faultlab.session import Session
 from tests.faultlab.talk import Tongue
 
@@ -26,6 +28,25 @@ async def share_names(lab: Lab) -> None:
     for spelling in chain.from_iterable(NAMES):
         wish = callers.wish("leet99", spelling, room_id=host.room_id)
         await callers.ask(wish, next(nodes))
+
+
+async def come_to_a_lost_version(lab: Lab) -> None:
+    """Storage is set back under two processes: what one of them remembers has the version that the
+    other comes to in the new history."""
+    callers, (first, second) = lab.load.callers, lab.cluster.nodes
+    host, _ = await callers.ask(callers.wish("chat", "host"), first)
+    assert host
+
+    async def join(name: str, node: Node) -> None:
+        await callers.ask(callers.wish("chat", name, room_id=host.room_id), node)
+
+    began = now()
+    await asyncio.to_thread(lab.cluster.postgres.back_up)
+    await join("lost", first)
+    await asyncio.to_thread(lab.cluster.postgres.set_back, quietly=True)
+    lab.history.rewound(began)
+    await join("kept", second)
+    await join("late", first)
 
 
 async def fill(lab: Lab) -> tuple[int, list[int]]:

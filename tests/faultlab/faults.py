@@ -22,6 +22,7 @@ DOOM_WITHIN_S = 6.0  # enough commits come in that time, or it is killed where i
 NETWORK_S = (0.5, 2.0)
 SKEW_S = 62.0  # more than a seat is kept for an absent member
 SKEWED_S = (2.0, 4.0)  # looks of the process at what is due
+LOST_S = (0.5, 2.5)  # what clients did for so long is lost
 
 
 @dataclass
@@ -169,6 +170,16 @@ async def reference_rooms(lab: Lab, node: Node) -> None:
     lab.struck.append(Struck("rooms referenced", 0.0))
 
 
+async def set_back(lab: Lab, node: Node) -> None:
+    """An asynchronous failover: what answers from now on never had what was kept last."""
+    postgres, began = lab.cluster.postgres, now()
+    await asyncio.to_thread(postgres.back_up)
+    await lab.pause(LOST_S)
+    async with lab.fault("history set back", *lab.cluster.usable):
+        await asyncio.to_thread(postgres.set_back)
+        lab.history.rewound(began)
+
+
 async def restart_redis(lab: Lab, node: Node) -> None:
     redis = lab.cluster.redis
     async with lab.fault("Redis restart", *lab.cluster.usable):
@@ -218,6 +229,7 @@ FAULTS: dict[str, list[Fault]] = {
     "readonly": [forbid_writes],
     "hang": [hang_postgres],
     "foreign": [reference_rooms],
+    "history": [set_back],
     "redis": [restart_redis],
     "flush": [flush_redis],
     "redishang": [hang_redis],

@@ -38,8 +38,10 @@ async def conclude(cluster: Cluster, history: History, callers: Callers) -> None
     for _ in range(TRIES):
         kept, versions = dump(cluster, history)
         served = await serve(cluster, history, callers)
-        if dump(cluster, history)[1] == versions:
+        after = dump(cluster, history)[1]
+        if after == versions:
             break
+    served = [one for one in served if versions.get(one[1]["room"]) == after.get(one[1]["room"])]
     for kind, fields in [*kept, *served]:
         history.write(kind, **fields)
 

@@ -35,6 +35,7 @@ class History:
         self._labels: dict[tuple[str, str], str] = {}
         self._op_ids = itertools.count(1)
         self._texts = itertools.count(1)
+        self.rewound_at = 0.0  # when storage was set back last
         self.write("clock", wall=time.time(), t=now())
 
     def write(self, kind: str, **fields: Any) -> None:
@@ -42,6 +43,11 @@ class History:
             return  # what arrives after the end is nobody's business
         line = json.dumps({"kind": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
         self._text.write(line + "\n")
+
+    def rewound(self, since: float) -> None:
+        """Storage was set back to what it was then, or a little later."""
+        self.rewound_at = now()
+        self.write("rewind", t0=since, t1=self.rewound_at)
 
     def begin(self, op: str, **fields: Any) -> Op:
         """An operation is about to be sent."""

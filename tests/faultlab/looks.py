@@ -75,6 +75,12 @@ def volatile_goes_on(seen: Seen) -> str:
     return "" if signals else "no signal arrived"
 
 
+def lost_histories_are_left(seen: Seen) -> str:
+    """Some sockets are told to come back, and come back."""
+    codes = [one["code"] for one in seen.during(seen.of("closed"))]
+    return "" if 1012 in codes else f"no socket was closed with 1012: {codes}"
+
+
 def work_goes_on(seen: Seen) -> str:
     """Something was acknowledged meanwhile, and no 5xx was answered."""
     operations = [*seen.during(seen.of("op"))]

@@ -26,8 +26,19 @@ def forgets_whose_turn_it_was() -> None:
 
     for name in ("KEEP", "KEEP_WITH_MATCHES"):
         statement: str = getattr(postgres_sql, name)
-        assert "AND rooms.version = base" in statement
-        setattr(postgres_sql, name, statement.replace("AND rooms.version = base", ""))
+        assert "AND rooms.version = base AND rooms.tag = base_tag" in statement
+        everything = statement.replace("AND rooms.version = base AND rooms.tag = base_tag", "")
+        setattr(postgres_sql, name, everything)
+
+
+def takes_a_version_for_an_identity() -> None:
+    """A commit is kept whatever the row's tag is."""
+    from realtime.engine import postgres_sql
+
+    for name in ("KEEP", "KEEP_WITH_MATCHES"):
+        statement: str = getattr(postgres_sql, name)
+        assert "AND rooms.tag = base_tag" in statement
+        setattr(postgres_sql, name, statement.replace("AND rooms.tag = base_tag", ""))
 
 
 def trusts_its_memory() -> None:
@@ -47,7 +58,12 @@ def trusts_its_memory() -> None:
     Memory._keep = trusting  # type: ignore[method-assign]
 
 
-BUGS = [takes_lower_case_for_a_name, forgets_whose_turn_it_was, trusts_its_memory]
+BUGS = [
+    takes_lower_case_for_a_name,
+    forgets_whose_turn_it_was,
+    takes_a_version_for_an_identity,
+    trusts_its_memory,
+]
 
 if __name__ == "__main__":
     env.enter("realtime")

@@ -22,6 +22,8 @@ VERSIONS = Path("/usr/lib/postgresql")  # where Debian keeps each version's prog
 NAME = "greenroom"
 OPTIONS = ("fsync=on", "max_connections=60", "shared_buffers=32MB", "listen_addresses=127.0.0.1")
 UP_WITHIN_S = 20.0
+ROOM_TABLES = ("rooms", "room_seats", "room_journal", "matches", "match_players")
+OURS = "FROM pg_stat_activity WHERE application_name LIKE 'greenroom%'"
 # PostgreSQL refuses to run as root.
 AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
 
@@ -103,6 +105,28 @@ class Postgres:
             connection.execute(f"ALTER SYSTEM SET default_transaction_read_only = {switch}")
             connection.execute("SELECT pg_reload_conf()")
         until(lambda: self._says("SHOW default_transaction_read_only") == switch)
+
+    # -- its past ---------------------------------------------------------------------------
+
+    def back_up(self) -> None:
+        """Keep a copy of the rooms as they are at one moment."""
+        with self.connect() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            for table in ROOM_TABLES:
+                connection.execute(f"DROP TABLE IF EXISTS kept_{table}")
+                connection.execute(f"CREATE TABLE kept_{table} AS TABLE {table}")
+
+    def set_back(self, *, quietly: bool = False) -> None:
+        """Make the rooms what they were, as an asynchronous failover or a restore does: all that
+        was connected is cut off. `quietly`: it is not."""
+        with self.connect() as connection, connection.transaction():
+            names = ", ".join(ROOM_TABLES)
+            connection.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+            if not quietly:
+                connection.execute(f"SELECT pg_terminate_backend(pid) {OURS}")
+            connection.execute(f"TRUNCATE {names} CASCADE")  # and what refers to them
+            for table in ROOM_TABLES:
+                connection.execute(f"INSERT INTO {table} TABLE kept_{table}")
 
     def _says(self, question: str) -> Any:
         with self.connect() as connection:

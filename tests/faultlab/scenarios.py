@@ -20,6 +20,7 @@ from tests.faultlab.faults import (
     reference_rooms,
     restart_politely,
     restart_redis,
+    set_back,
     skew,
     step,
     stop,
@@ -60,6 +61,11 @@ SCENARIOS = [
         (looks.sockets_stay, looks.nobody_waits_long, looks.volatile_goes_on),
     ),
     Scenario("a foreign key to every room is held", (reference_rooms, reference_rooms)),
+    Scenario(
+        "the database goes back in time under running processes",
+        (set_back, set_back, set_back),
+        (looks.lost_histories_are_left,),
+    ),
     Scenario(
         "Redis down, restarted, flushed",
         (restart_redis, flush_redis, hang_redis),

@@ -143,7 +143,7 @@ class Session:
             self.seq_since_view = 0
         if "seq" in frame:
             self.seq = self.seq_since_view = kept["seq"] = frame["seq"]
-            if self._witness:
+            if self._witness and self._asked > self.history.rewound_at:
                 self._witness.heard(self.party, self.room_id, self.seq)
         self.history.write("frame", conn=self.conn, t=heard, **kept)
         self._learn(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import NamedTuple
 
@@ -11,8 +12,8 @@ import pytest
 from tests.faultlab import looks
 from tests.faultlab.campaign import Plan, campaign, table
 from tests.faultlab.cluster import cluster, missing
-from tests.faultlab.crowd import fill, share_names
-from tests.faultlab.faults import Fault, crash_postgres
+from tests.faultlab.crowd import come_to_a_lost_version, fill, share_names
+from tests.faultlab.faults import Fault, Lab, crash_postgres
 from tests.faultlab.part import Course, judge, run_part
 from tests.faultlab.scenarios import SCENARIOS
 from tests.support.services import leave_out
@@ -30,6 +31,7 @@ class Planted(NamedTuple):
     strikes: tuple[Fault, ...] = ()
     module: str = "tests.faultlab.planted"
     processes: int = 1
+    meanwhile: Callable[[Lab], Awaitable[None]] = share_names
 
     @property
     def program(self):
@@ -40,6 +42,12 @@ PLANTED = [
     Planted("AcknowledgesEarly", frozenset({"I1", "I11"}), module="tests.support.broken_realtime"),
     Planted("takes_lower_case_for_a_name", frozenset({"I3"})),
     Planted("trusts_its_memory", frozenset({"I1"}), (crash_postgres,)),
+    Planted(
+        "takes_a_version_for_an_identity",
+        frozenset({"I1"}),
+        processes=2,
+        meanwhile=come_to_a_lost_version,
+    ),
     Planted("forgets_whose_turn_it_was", frozenset({"I1", "I6", "I7", "I19"}), processes=2),
 ]
 
@@ -75,6 +83,14 @@ def test_300_joins_through_every_process_fill_99_places(site, tmp_path):
     assert not part.broken, part.verdict
 
 
+def test_what_was_lost_is_not_written_over_what_came_after(site, tmp_path):
+    file = tmp_path / "lost.jsonl"
+    course = Course("lost", rooms=0, meanwhile=come_to_a_lost_version)
+    part = judge(asyncio.run(run_part(site, course, file, Random(1))), file)
+    assert not part.broken, part.verdict
+    assert part.outcomes["ok"] >= 4
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.row)
 def test_the_row(site, scenario, tmp_path):
     file = tmp_path / "history.jsonl"
@@ -96,7 +112,7 @@ def test_a_planted_bug_is_noticed(planted, tmp_path):
         leave_out(absent)
     file = tmp_path / "history.jsonl"
     with cluster(planted.processes, tmp_path, program=planted.program) as site:
-        course = Course(planted.bug, planted.strikes, peace_s=4, meanwhile=share_names)
+        course = Course(planted.bug, planted.strikes, peace_s=4, meanwhile=planted.meanwhile)
         work = run_part(site, course, file, Random(1))
         part = judge(asyncio.run(work), file)
     assert planted.breaks & part.broken.keys(), part.verdict

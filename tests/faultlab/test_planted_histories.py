@@ -152,6 +152,57 @@ def test_a_lost_join_is_found(story):
     assert only(story, "I1")
 
 
+def set_back(story, work):
+    """Storage loses what `work` does: its entries, its rows, and what comes of them."""
+    t0, kept = story.run.now, copy.deepcopy(vars(story.room))
+    own = ("run", "sockets")
+    result = work()
+    vars(story.room).update({name: kept[name] for name in kept if name not in own})
+    entries = story.every("journal", room=story.room.code)
+    story.drop(*(one for one in entries if one["version"] > story.room.version))
+    story.run.step()
+    story.run.add("rewind", t0=t0, t1=story.run.now)
+    story.run.now += 3
+    return result
+
+
+def test_what_was_lost_when_storage_was_set_back_breaks_no_promise(story):
+    """A join and a row of the lost history, and a frame whose seq comes again."""
+
+    def work():
+        story.room.say(story.ann, "of the lost history")
+        story.room.poll()
+        return story.room.join("Joy")
+
+    set_back(story, work)
+    for socket in story.room.sockets:
+        story.run.add("closed", conn=socket, t=story.run.now, code=1012)
+    story.room.sockets.clear()
+    story.room.join("Kay")
+    assert broken(story.finish()) == ([], [])
+
+
+def test_without_a_word_of_it_the_same_is_found(story):
+    set_back(story, lambda: story.room.join("Joy"))
+    story.drop(story.one("rewind"))
+    assert "I1" in broken(story.finish())[0]
+
+
+def test_what_was_acknowledged_after_storage_was_set_back_has_to_be_there(story):
+    set_back(story, lambda: story.room.join("Joy"))
+    set_back(story, lambda: story.room.join("Kay"))
+    story.drop(story.every("rewind")[1])
+    assert "I1" in broken(story.finish())[0]
+
+
+def test_a_socket_is_never_shown_two_histories(story):
+    last = story.every("frame", conn=story.bob_at)[-1]
+    set_back(story, lambda: story.room.say(story.ann, "of the lost history"))
+    story.finish()
+    story.also(last, t=story.run.now)
+    assert "I12" in broken(story)[0]
+
+
 def test_a_player_who_vanishes_from_storage_is_found(story):
     story.finish()
     row = story.one("row", room="K7PQ2M", final=True)

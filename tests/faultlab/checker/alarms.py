@@ -64,7 +64,7 @@ def match_end_is_told_once(case: Case) -> Iterator[str]:
     ends: defaultdict[str, set[int]] = defaultdict(set)
     for socket in case.sockets:
         for seq, frame in socket.kept:
-            if frame.type == "MATCH_END":
+            if frame.type == "MATCH_END" and not case.history.unsure(socket, frame):
                 ends[frame.payload["matchId"]].add(seq)
     for match_id, seqs in ends.items():
         if len(seqs) > 1:

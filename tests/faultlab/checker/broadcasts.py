@@ -61,6 +61,8 @@ def everybody_sees_the_same(case: Case) -> Iterator[str]:
     first: dict[int, tuple[str, Frame]] = {}
     for socket in case.sockets:
         for seq, frame in socket.kept:
+            if case.history.unsure(socket, frame):
+                continue  # the same seq has come again
             shown = _shown(frame)
             known, other = first.setdefault(seq, (shown, frame))
             if shown != known:

@@ -21,6 +21,7 @@ from tests.faultlab.checker.records import (
     Op,
     Open,
     Record,
+    Rewind,
     Run,
     Text,
     Token,
@@ -42,6 +43,7 @@ AnyRecord: TypeAlias = (
     | Token
     | Try
     | Fault
+    | Rewind
     | Log
     | Text
     | Baseline
@@ -78,7 +80,9 @@ class History:
             raise NotAHistory("it has no `end`: the final observations may be missing")
         self.run = next(iter(self.all(Run)), Run())
         self.ends_at = max(end.t for end in self.all(End))
-        self.ops = sorted(self.all(Op), key=lambda op: op.t0)
+        rewinds = self.all(Rewind)
+        self.faults = [*self.all(Fault), *(Fault("set back", one.t0, one.t1) for one in rewinds)]
+        self.ops = sorted(map(self._op, self.all(Op)), key=lambda op: op.t0)
         self.sockets = self._sockets()
         self.rooms = self._rooms()
 
@@ -100,12 +104,28 @@ class History:
 
     def explained(self, t0: float, t1: float | None) -> bool:
         """Whether a fault overlaps this interval, or had only just gone."""
-        return any(_overlaps(one, t0, t1, self.run.fault_grace_s) for one in self.all(Fault))
+        return any(_overlaps(one, t0, t1, self.run.fault_grace_s) for one in self.faults)
+
+    def lost(self, t0: float, t1: float | None) -> bool:
+        """Whether what was asked and answered within this interval may be of a history that storage
+        lost."""
+        return any(t0 <= one.t1 and (t1 is None or t1 >= one.t0) for one in self.all(Rewind))
+
+    def unsure(self, socket: Socket, frame: Frame) -> bool:
+        """Whether a frame may be of a lost history: its socket entered before that was lost."""
+        asked = socket.entered.asked if socket.entered else None
+        return self.lost(socket.opened.t if asked is None else asked, frame.t)
+
+    def _op(self, op: Op) -> Op:
+        """One that was under way when its outcome may have been lost: nobody knows what is left.
+        What was asked after storage had been set back, and granted, has to be there."""
+        unsure = op.outcome != "unknown" and self.lost(op.t0, op.t1)
+        return msgspec.structs.replace(op, outcome="unknown") if unsure else op
 
     def calm_from(self, t0: float, t1: float) -> float:
         """When, within an interval, nothing was broken any more; infinity if never."""
         grace_s = self.run.fault_grace_s
-        faults = [one for one in self.all(Fault) if _overlaps(one, t0, t1, grace_s)]
+        faults = [one for one in self.faults if _overlaps(one, t0, t1, grace_s)]
         return max([t0, *(math.inf if one.t1 is None else one.t1 + grace_s for one in faults)])
 
     def _sockets(self) -> dict[str | int, Socket]:
@@ -128,7 +148,8 @@ class History:
                 _room(rooms, op.party, op.room).ops.append(op)
         for kind, place in _PLACES.items():
             for one in self.all(kind):
-                getattr(_room(rooms, one.party, one.room), place).append(one)
+                if not (isinstance(one, Row) and self.lost(one.t0, one.t1)):
+                    getattr(_room(rooms, one.party, one.room), place).append(one)
         for room in rooms.values():
             room.journal.sort(key=lambda entry: entry.version)
             room.rows.sort(key=lambda row: (row.final, row.t0))

@@ -32,7 +32,7 @@ class Look(NamedTuple):
 def nothing_is_told_early(case: Case) -> Iterator[str]:
     """I11, by the runner's proofs and by each row that was read later."""
     for proof in case.room.proofs:
-        if not proof.found:
+        if not proof.found and not case.history.lost(proof.t, proof.t):
             yield f"{proof.of} {proof.ref} arrived at {proof.t}, and storage did not have it"
     acknowledged = [Told(*one) for one in case.visibility.acknowledged]
     rows = [(row.t0, row.version) for row in case.room.rows]
@@ -41,6 +41,7 @@ def nothing_is_told_early(case: Case) -> Iterator[str]:
         Told(frame.t, seq, f"{frame.type} on {frame.conn}")
         for socket in case.sockets
         for seq, frame in socket.kept
+        if not case.history.unsure(socket, frame)
     ]
     yield from _behind(frames, [(row.t0, row.seq) for row in case.room.rows], "seq")
 
@@ -55,6 +56,8 @@ def reads_are_monotonic(case: Case) -> Iterator[str]:
         return
     seen: list[tuple[float, int]] = []  # when it was answered, the version it needs
     for look in sorted(_looks(case), key=lambda one: one.t0):
+        if case.history.lost(look.t0, look.t1):
+            continue
         floor = max((version for t, version in seen if t < look.t0), default=0)
         versions = case.visibility.between(look.t0, look.t1)
         fitting = (v for v in versions if v >= floor and _fits(look, case.replay.at(v)))

@@ -133,6 +133,13 @@ class Fault(Record):
     explains: list[str] = []
 
 
+class Rewind(Record):
+    """Storage was set back at `t1` to what it was at `t0`, or a little later."""
+
+    t0: float
+    t1: float
+
+
 class Log(Record):
     """A line that a server logged."""
 

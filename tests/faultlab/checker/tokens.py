@@ -14,7 +14,8 @@ def tokens_open_their_own(case: Case) -> Iterator[str]:
     """Every try in this room against what its token is."""
     known = {token.label: token for token in case.history.all(Token)}
     for one in case.history.all(Try):
-        if (one.party, one.room) == case.room.key and one.outcome != "unknown":
+        sure = one.outcome != "unknown" and not case.history.lost(one.t0, one.t1)
+        if (one.party, one.room) == case.room.key and sure:
             token = known.get(one.label)
             yield from (
                 _opened(case, one, token) if one.outcome == "opened" else _refused(case, one, token)

@@ -1,6 +1,7 @@
 """The store on SQLite: alone, durable, and honest about a file that cannot be written."""
 
 import asyncio
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -11,10 +12,11 @@ from time import monotonic
 import pytest
 
 from realtime.engine import sqlite_database
+from realtime.engine.sqlite_file import Replaced
 from realtime.engine.sqlite_values import timestamp
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
 from realtime.parties.leet99 import Leet99
-from realtime.testing import opened
+from realtime.testing import START, opened
 from scripts.lib.bootstrap import ROOT
 from tests.support.databases import SqliteFile
 from tests.support.engine import until
@@ -232,3 +234,128 @@ def test_a_row_says_after_every_turn_what_the_state_says(sqlite):
             )
 
     on(sqlite, story)
+
+
+def deleted(file):
+    file.unlink()
+
+
+def replaced_by_a_backup(file):
+    """As `mv`, `rsync` and a restored volume do it: another file has the name."""
+    copy = file.with_name("backup")
+    shutil.copy(file, copy)
+    copy.rename(file)
+
+
+def moved_away_and_back(file):
+    file.rename(file.with_name("elsewhere"))
+    shutil.copy(file.with_name("elsewhere"), file)
+
+
+def without_its_wal(file):
+    """What was written last is in the file beside it."""
+    file.with_name(f"{file.name}-wal").unlink()
+
+
+def without_its_index(file):
+    file.with_name(f"{file.name}-shm").unlink()
+
+
+LOSSES = [deleted, replaced_by_a_backup, moved_away_and_back, without_its_wal, without_its_index]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_nothing_is_acknowledged_into_a_file_that_is_lost(sqlite, lose):
+    async def story(store):
+        assert await store.commit(batch(ROOM))
+        lose(sqlite.scratch.file)
+        for _ in range(2):  # and nothing mends it but a restart
+            with pytest.raises(Replaced, match="deleted or replaced"):
+                await store.commit(batch(ROOM, 1))
+        assert "deleted or replaced" in (await store.check())["database"]
+
+    on(sqlite, story)
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_a_lost_file_is_noticed_when_nobody_commits(sqlite, lose):
+    """The clock looks for due rooms every second."""
+
+    async def story(store):
+        noticed = asyncio.Event()
+        store.on_return(noticed.set)
+        await store.commit(batch(ROOM))
+        lose(sqlite.scratch.file)
+        with pytest.raises(Replaced):
+            await store.due(["leet99"], START, 10)
+        await noticed.wait()
+        with pytest.raises(Replaced):
+            await store.load(ROOM)
+
+    on(sqlite, story)
+
+
+def test_a_file_that_came_back_is_not_believed(sqlite):
+    """Somebody may have written it meanwhile."""
+
+    async def story(store):
+        await store.commit(batch(ROOM))
+        file = sqlite.scratch.file
+        file.rename(file.with_name("elsewhere"))
+        with pytest.raises(Replaced):
+            await store.commit(batch(ROOM, 1))
+        file.with_name("elsewhere").rename(file)
+        with pytest.raises(Replaced):
+            await store.commit(batch(ROOM, 1))
+
+    on(sqlite, story)
+
+
+def test_a_failure_does_not_open_another_file(sqlite):
+    async def story(store):
+        await store.commit(batch(ROOM))
+        replaced_by_a_backup(sqlite.scratch.file)
+        database = store._writes._work._database
+        database._disconnect()  # as after any error of SQLite's
+        with pytest.raises(Replaced):
+            await store.load(ROOM)
+        with pytest.raises(Replaced):
+            await store.commit(batch(ROOM, 1))
+
+    on(sqlite, story)
+
+
+def test_files_that_come_and_go_with_connections_are_no_loss(sqlite):
+    async def story(store):
+        for version in range(3):
+            assert await store.commit(batch(ROOM, version))
+            assert sqlite.rows("SELECT version FROM rooms") == [(version + 1,)]
+            store._writes._work._database._disconnect()
+        assert set((await store.check()).values()) == {"ok"}
+
+    on(sqlite, story)
+
+
+def test_what_another_program_writes_into_the_file_is_noticed(sqlite):
+    """`.restore` of the sqlite3 shell, say."""
+
+    async def story(store):
+        returns = []
+        store.on_return(lambda: returns.append(1))
+        await store.commit(batch(ROOM))
+        set_back = sqlite.back_up()
+        await store.due([], START, 1)
+        await until(lambda: returns, limit_s=30)
+        returns.clear()
+        await store.commit(batch(ROOM, 1, seat("bob"), tag=5))
+        await store.due([], START, 1)
+        await asyncio.sleep(0)
+        assert returns == [], "it was ourselves"
+        set_back()
+        await store.due([], START, 1)
+        await until(lambda: returns, limit_s=30)
+        assert not await store.commit(batch(ROOM, 2, base_tag=5))
+        assert await store.commit(batch(ROOM, 1, seat("carol")))
+
+    on(sqlite, story)
+    assert sqlite.seats(ROOM) == {"p_carol": "carol"}
