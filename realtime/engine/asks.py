@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
-from realtime.engine.database import Database, Migration
+from realtime.engine.database import Database, Inspection, Migration
+from realtime.engine.store import Rejected
 
 
 class Load(NamedTuple):
@@ -28,6 +29,13 @@ class Migrations(NamedTuple):
         return database.migrations()
 
 
+class Inspect(NamedTuple):
+    """Asks for what keeps rooms from being kept: an Inspection."""
+
+    def of(self, database: Database) -> Inspection:
+        return database.inspect()
+
+
 class DueRooms(NamedTuple):
     """Asks which rooms' alarms have come: a list, the longest overdue first."""
 
@@ -47,7 +55,15 @@ class Prune(NamedTuple):
     entries: int
 
     def of(self, database: Database) -> bool:
-        return database.prune(*self)
+        """A row that is none of ours may refer to a room, and keeps it. The rooms before it go, and
+        it is looked at again a day later."""
+        try:
+            return database.prune(*self)
+        except Rejected:
+            if self.rooms > 1:
+                return self._replace(rooms=self.rooms // 2).of(database)
+            database.postpone(self.now)
+            return True
 
 
 class Versions(NamedTuple):
@@ -89,8 +105,15 @@ class EndHold(NamedTuple):
 
 
 Lookup: TypeAlias = Load | Confirm
-Single: TypeAlias = Migrations | DueRooms | Prune | Versions | Beat | Hold | EndHold
+Single: TypeAlias = Migrations | Inspect | DueRooms | Prune | Versions | Beat | Hold | EndHold
 Ask: TypeAlias = Lookup | Commit | Single
 Answer: TypeAlias = (
-    Snapshot | bool | set[Migration] | list[RoomKey] | dict[RoomKey, int] | frozenset[str] | None
+    Snapshot
+    | bool
+    | set[Migration]
+    | Inspection
+    | list[RoomKey]
+    | dict[RoomKey, int]
+    | frozenset[str]
+    | None
 )

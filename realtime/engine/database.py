@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.store import StorageUnavailable
@@ -18,6 +18,13 @@ class NotMigrated(StorageUnavailable):
         super().__init__(
             "the database's tables are not those of this program: run manage.py migrate"
         )
+
+
+class Inspection(NamedTuple):
+    """What was found, a sentence each; empty where there is nothing to say."""
+
+    refusal: str = ""  # no commit would be kept
+    warning: str = ""  # what is kept may be lost
 
 
 class Database(Protocol):
@@ -40,10 +47,17 @@ class Database(Protocol):
     def prune(self, now: float, rooms: int, entries: int) -> bool:
         """Delete rooms that expired, in one transaction, the oldest first: so many at most, with so
         many entries of their journals. A room goes with its last entry. Whether there may be more.
+        Raises Rejected when a foreign key keeps one of them.
         """
+
+    def postpone(self, now: float) -> None:
+        """Put the deletion of the room that expired first off by a day."""
 
     def migrations(self) -> set[Migration]:
         """The migrations that were applied."""
+
+    def inspect(self) -> Inspection:
+        """Look for what keeps rooms from being kept, or kept for good. Asked once, at the start."""
 
     def beat(self, process: str, lives_s: float) -> frozenset[str]:
         """Note that a process lives for so long from now on. The other processes that live."""

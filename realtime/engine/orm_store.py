@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from functools import cache
@@ -20,12 +21,13 @@ from realtime.engine.asks import (
     Beat,
     Confirm,
     DueRooms,
+    Inspect,
     Load,
     Migrations,
     Prune,
     Versions,
 )
-from realtime.engine.database import Database, NotMigrated
+from realtime.engine.database import Database, Inspection, NotMigrated
 from realtime.engine.holds import Holds
 from realtime.engine.postgres_connection import Claim
 from realtime.engine.postgres_database import PostgresDatabase
@@ -38,6 +40,8 @@ CHECK_LIMIT_S = 2.0
 PROCESS_LIVES_S = 6.0
 HOLDS = 4  # rooms that are held at a time; each costs a connection once it is needed
 CHECK_KEPT_S = 1.0  # how old an answer may be: whoever asks, and how often, commits go first
+
+logger = logging.getLogger(__name__)
 
 _Rounds: TypeAlias = Rounds[Ask, Answer]
 
@@ -81,12 +85,17 @@ class OrmStore:
         self._holds = Holds(holding, self.load, self.commit)
 
     async def start(self) -> None:
-        """Connect, and see that the tables are there."""
+        """Connect, and see that the tables are there, and that rooms can be kept in them."""
         for thread in self._threads:
             thread.start()
         try:
             if missing := await self._missing_migrations(self._writes):
                 raise StorageUnavailable(missing)
+            found = cast("Inspection", await self._writes.call(Inspect()))
+            if found.refusal:
+                raise StorageUnavailable(found.refusal)
+            if found.warning:
+                logger.warning("%s", found.warning)
         except StorageUnavailable:
             await self.close()
             raise

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
-from realtime.engine.database import Migration
+from realtime.engine.database import Inspection, Migration
 from realtime.engine.postgres_arrays import bools, float8, int8, texts
 from realtime.engine.postgres_connection import Claim, PostgresConnection
 from realtime.engine.postgres_sql import (
@@ -15,12 +15,24 @@ from realtime.engine.postgres_sql import (
     DUE,
     FIND,
     HOLD,
+    INSPECT,
     KEEP,
     KEEP_WITH_MATCHES,
     MIGRATIONS,
+    POSTPONE,
     PRUNE,
 )
 from realtime.engine.postgres_values import keep_values, match_values
+
+_STANDBY = "DATABASE_URL names a standby, which takes no writes: let it name the primary."
+_READ_ONLY = (
+    "the database takes no writes: default_transaction_read_only is on, for the server, the "
+    "database or the role."
+)
+_LACKING = (
+    "the role in DATABASE_URL may not do what rooms need: GRANT it {}, or let it own the tables."
+)
+_UNSAFE = "PostgreSQL runs without {}: a crash of its host can lose what was acknowledged"
 
 
 class PostgresDatabase:
@@ -61,9 +73,21 @@ class PostgresDatabase:
         ((more,),) = self._connection.ask(b"prune", PRUNE, slices)
         return bool.from_bytes(more, "big")
 
+    def postpone(self, now: float) -> None:
+        self._connection.ask(b"postpone", POSTPONE, [float8(now)])
+
     def migrations(self) -> set[Migration]:
         rows = self._connection.ask(b"migrations", MIGRATIONS)
         return {(app.decode(), name.decode()) for app, name in rows}
+
+    def inspect(self) -> Inspection:
+        ((standby, read_only, lacking, unsafe),) = self._connection.ask(b"inspect", INSPECT)
+        warning = _UNSAFE.format(unsafe.decode()) if unsafe else ""
+        if bool.from_bytes(standby, "big"):
+            return Inspection(_STANDBY, warning)
+        if bool.from_bytes(read_only, "big"):
+            return Inspection(_READ_ONLY, warning)
+        return Inspection(_LACKING.format(lacking.decode()) if lacking else "", warning)
 
     def beat(self, process: str, lives_s: float) -> frozenset[str]:
         rows = self._connection.ask(b"beat", BEAT, [process.encode(), float8(lives_s)])

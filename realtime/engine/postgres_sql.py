@@ -8,6 +8,7 @@ made, and the plan stays.
 
 # 1. Lock the rooms. One with another version is left alone, and so is one that another process has
 #    locked: it is about to win, and the other rooms of this round don't wait for it.
+#    No key changes: a foreign key to a room, and the room's turns, don't wait for each other.
 # 2. Update what was locked, insert what is new: a conflict there is a lost race. Creations come
 #    after all locks, and in one order too.
 # 3. Journal and seats follow only for the rooms kept. Seats are inserted after all deletions: the
@@ -26,7 +27,7 @@ WITH wanted AS MATERIALIZED (
 ), locked AS MATERIALIZED (
     SELECT wanted.*, place FROM wanted CROSS JOIN LATERAL (
         SELECT ctid AS place FROM rooms WHERE room_id = uuid AND rooms.version = base
-        FOR UPDATE SKIP LOCKED
+        FOR NO KEY UPDATE SKIP LOCKED
     ) AS room
 ), updated AS (
     UPDATE rooms SET
@@ -127,7 +128,8 @@ ORDER BY alarm_at LIMIT $3::bigint
 
 # A room that somebody writes right now is left for another time. So is one that was written since
 # this statement began, for which the version is asked again: its newest entries can't be seen here.
-# Entries are taken in the order of their versions, so that a room whose newest was taken is done.
+# A room with a seat that somebody locks waits with it. Entries are taken in the order of their
+# versions, so that a room whose newest was taken is done.
 PRUNE = """
 WITH expired AS MATERIALIZED (
     SELECT room_id AS uuid, version AS seen FROM rooms
@@ -137,15 +139,23 @@ WITH expired AS MATERIALIZED (
     SELECT uuid FROM expired CROSS JOIN LATERAL (
         SELECT FROM rooms WHERE room_id = uuid AND version = seen FOR UPDATE SKIP LOCKED
     ) AS room
+), seats AS MATERIALIZED (
+    SELECT uuid AS room FROM locked CROSS JOIN LATERAL (
+        SELECT FROM room_seats WHERE room_id = uuid FOR UPDATE SKIP LOCKED
+    ) AS seat
+), free AS MATERIALIZED (
+    SELECT uuid FROM locked
+    WHERE (SELECT count(*) FROM room_seats WHERE room_id = uuid)
+        = (SELECT count(*) FROM seats WHERE room = uuid)
 ), taken AS MATERIALIZED (
-    SELECT uuid, version, place FROM locked CROSS JOIN LATERAL (
+    SELECT uuid, version, place FROM free CROSS JOIN LATERAL (
         SELECT version, ctid AS place FROM room_journal WHERE room_id = uuid ORDER BY version
     ) AS entry
     LIMIT $3::bigint
 ), newest AS MATERIALIZED (
     SELECT uuid AS room, max(version) AS version FROM taken GROUP BY uuid
 ), done AS MATERIALIZED (
-    SELECT uuid FROM locked WHERE NOT EXISTS (
+    SELECT uuid FROM free WHERE NOT EXISTS (
         SELECT FROM room_journal WHERE room_id = uuid
         AND version > coalesce((SELECT newest.version FROM newest WHERE room = uuid), 0)
     )
@@ -157,12 +167,20 @@ WITH expired AS MATERIALIZED (
     DELETE FROM rooms USING done WHERE room_id = uuid
 )
 SELECT (SELECT count(*) FROM taken) = $3::bigint
-    OR (SELECT count(*) FROM expired) = $2::bigint AND EXISTS (SELECT FROM locked)
+    OR (SELECT count(*) FROM expired) = $2::bigint AND EXISTS (SELECT FROM free)
+"""
+POSTPONE = """
+UPDATE rooms SET expires_at = to_timestamp($1::float8) + interval '1 day' WHERE room_id = (
+    SELECT room_id FROM rooms WHERE expires_at <= to_timestamp($1::float8)
+    ORDER BY expires_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+)
+RETURNING room_id
 """
 
 # Those who want to hold a room wait for each other, nearly in the order they came.
 HOLD = """
-SELECT room_id, version, state FROM rooms WHERE party = $1::text AND code = $2::text FOR UPDATE
+SELECT room_id, version, state FROM rooms WHERE party = $1::text AND code = $2::text
+FOR NO KEY UPDATE
 """
 
 # By the database's clock: those of the hosts may differ.
@@ -182,3 +200,24 @@ WHERE expires_at > clock_timestamp() AND process_id <> $1::text
 """
 
 MIGRATIONS = "SELECT app::text, name::text FROM django_migrations"
+
+# What the statements above need; the standings of matches are read by the ORM.
+INSPECT = """
+SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool,
+    (
+        SELECT string_agg(privilege || ' on ' || name, ', ') FROM (VALUES
+            ('rooms', '{SELECT,INSERT,UPDATE,DELETE}'::text[]),
+            ('room_seats', '{SELECT,INSERT,DELETE}'),
+            ('room_journal', '{SELECT,INSERT,DELETE}'),
+            ('matches', '{SELECT,INSERT}'),
+            ('match_players', '{SELECT,INSERT}'),
+            ('realtime_processes', '{SELECT,INSERT,UPDATE,DELETE}')
+        ) AS needed (name, privileges) CROSS JOIN unnest(privileges) AS privilege
+        WHERE NOT has_table_privilege(name, privilege)
+    ),
+    (
+        SELECT string_agg(name, ' and ' ORDER BY name)
+        FROM unnest('{fsync,full_page_writes}'::text[]) AS safety (name)
+        WHERE NOT current_setting(name)::bool
+    )
+"""

@@ -14,7 +14,7 @@ import msgspec
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine import sqlite_sql as sql
 from realtime.engine import sqlite_values as values
-from realtime.engine.database import Migration, NotMigrated
+from realtime.engine.database import Inspection, Migration, NotMigrated
 from realtime.engine.sqlite_claim import SqliteClaim
 from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
 
@@ -26,6 +26,9 @@ _SETTINGS = (
 )
 _UNWRITABLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY)
 _BUSY = "another process writes the database"
+_TAKES_NOTHING = "{} takes no writes ({}): look at who owns it, its folder and its disk."
+_NO_WAL = "{} can't have a write-ahead log, on a network's file system for instance: move it."
+_DAY_S = 86_400.0
 _AUTOCOMMIT = {"isolation_level": None}  # transactions are begun and ended in words
 
 
@@ -35,7 +38,8 @@ class SqliteDatabase:
     def __init__(self, params: dict[str, Any]) -> None:
         """`params` are those of `sqlite3.connect`."""
         self._params = params
-        self._claim = SqliteClaim(Path(params["database"]))
+        self._file = Path(params["database"])
+        self._claim = SqliteClaim(self._file)
         self._connection: sqlite3.Connection | None = None
 
     def keep(self, commits: Sequence[Commit], *, patient: bool = True) -> list[bool]:
@@ -78,9 +82,25 @@ class SqliteDatabase:
                     connection.execute(delete, (room,))
         return len(expired) == rooms
 
+    def postpone(self, now: float) -> None:
+        with self._transaction() as connection:
+            then = values.timestamp(now + _DAY_S)
+            connection.execute(sql.POSTPONE, (then, values.timestamp(now)))
+
     def migrations(self) -> set[Migration]:
         with self._ready() as connection:
             return set(connection.execute(sql.MIGRATIONS))
+
+    def inspect(self) -> Inspection:
+        try:
+            with self._transaction() as connection:
+                connection.execute(sql.NO_CHANGE)
+                (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        except Busy:
+            return Inspection()  # another process writes it: so it can be written
+        except Unwritable as problem:
+            return Inspection(_TAKES_NOTHING.format(self._file.name, problem))
+        return Inspection() if mode == "wal" else Inspection(_NO_WAL.format(self._file.name))
 
     def beat(self, process: str, lives_s: float) -> frozenset[str]:
         return frozenset()  # the claim keeps others away

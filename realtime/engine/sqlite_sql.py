@@ -43,6 +43,9 @@ DUE = """
     ORDER BY alarm_at LIMIT ?"""
 
 EXPIRED = "SELECT room_id FROM rooms WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
+POSTPONE = """
+    UPDATE rooms SET expires_at = ? WHERE room_id = (
+        SELECT room_id FROM rooms WHERE expires_at <= ? ORDER BY expires_at LIMIT 1)"""
 FORGET = """
     DELETE FROM room_journal WHERE rowid IN (
         SELECT rowid FROM room_journal WHERE room_id = ? ORDER BY version LIMIT ?)"""
@@ -52,3 +55,4 @@ PRUNE = (
 )
 
 MIGRATIONS = "SELECT app, name FROM django_migrations"
+NO_CHANGE = "DELETE FROM rooms WHERE false"  # refused like any other where none is taken
