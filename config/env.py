@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, NoReturn
 
 from config import kinds
 from config.kinds import Database, Kind
@@ -171,8 +171,13 @@ def read() -> Environment:
     try:
         return load(os.environ)
     except BadEnvironment as problem:
-        print(f"greenroom: {problem}", file=sys.stderr)
-        raise SystemExit(2) from None
+        refuse(problem)
+
+
+def refuse(problem: BadEnvironment) -> NoReturn:
+    """End the process: a sentence on stderr, status 2."""
+    print(f"greenroom: {problem}", file=sys.stderr)
+    raise SystemExit(2) from None
 
 
 def enter(tier: str = "") -> None:

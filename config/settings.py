@@ -5,6 +5,7 @@ from typing import Any
 
 from config import env
 from config.kinds import Database
+from config.postgresql.keywords import connection_keywords, session_settings
 
 GREENROOM = env.read()
 LOBBY = GREENROOM.tier == "lobby"
@@ -63,8 +64,13 @@ TEMPLATES = [
 
 
 def sqlite() -> dict[str, Any]:
-    """One file, durable at every commit; a writer waits for another for 2 s at most."""
-    GREENROOM.data.mkdir(parents=True, exist_ok=True)
+    """One file, durable at every commit; a writer waits for another for 2 s at most. Raises
+    BadEnvironment when its folder can't be made."""
+    try:
+        GREENROOM.data.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        reason = f"GREENROOM_DATA is no folder that can be used: {problem.strerror}."
+        raise env.BadEnvironment(reason) from None
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": GREENROOM.data / "greenroom.sqlite3",
@@ -77,25 +83,39 @@ def sqlite() -> dict[str, Any]:
 
 
 def postgresql(database: Database) -> dict[str, Any]:
-    """A pool of connections on which nothing hangs; a migration takes the time it takes."""
-    limits = (
-        "-c statement_timeout=2000 -c lock_timeout=1000 -c idle_in_transaction_session_timeout=2000"
-    )
-    pooled = {"pool": {"min_size": 1, "max_size": 8, "timeout": 2}, "options": limits}
+    """A connection for each page, on which nothing hangs; a migration takes the time it takes.
+
+    Raises BadEnvironment for what can't stand behind the ? of DATABASE_URL.
+    """
+    given = {"host": database.host, "port": database.port, "user": database.user}
+    given |= {"password": database.password, "dbname": database.name}
+    query = dict(database.options)
+    limits = {
+        "statement_timeout": "2000",  # ms
+        "lock_timeout": "1000",
+        "idle_in_transaction_session_timeout": "2000",
+    }
     migrating = sys.argv[1:2] == ["migrate"]
+    session = session_settings(query.get("options", "")) | ({} if migrating else limits)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgresql",
         "NAME": database.name,
         "HOST": database.host,
         "PORT": database.port,
         "USER": database.user,
         "PASSWORD": database.password,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 2, **({} if migrating else pooled), **database.options},
+        "OPTIONS": {
+            **connection_keywords(query, given),
+            "application_name": "greenroom pages",
+            "session": session,
+        },
     }
 
 
-DATABASES = {"default": postgresql(GREENROOM.database) if GREENROOM.database else sqlite()}
+try:
+    DATABASES = {"default": postgresql(GREENROOM.database) if GREENROOM.database else sqlite()}
+except env.BadEnvironment as problem:
+    env.refuse(problem)
 
 
 def redis(url: str) -> dict[str, Any]:

@@ -25,15 +25,7 @@ ALIAS = "listings"  # what the threads call their connections; no other thread k
 THREADS = 2
 CALLS_MAX = 100  # under way or waiting; one more is refused with StorageUnavailable
 LIMIT_S = 2.0  # a read that takes longer is broken off, and its caller told StorageUnavailable
-_SESSION = "-c default_transaction_read_only=on -c statement_timeout=2000 -c jit=off"
-_NETWORK = {
-    "application_name": "greenroom listings",
-    "connect_timeout": 2,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 2000,  # ms
-}
+_SESSION = {"default_transaction_read_only": "on", "jit": "off"}
 
 Result = TypeVar("Result")
 
@@ -147,12 +139,14 @@ def _words(problem: Error) -> str:
 
 
 def read_only(database: dict[str, Any]) -> dict[str, Any]:
-    """The same database for reads alone. No pool: after an outage it would wait before it tries
-    again, and each thread needs but one connection."""
-    options = {name: value for name, value in database["OPTIONS"].items() if name != "pool"}
+    """The same database for reads alone."""
+    options = dict(database["OPTIONS"])
     if "sqlite" in database["ENGINE"]:
         options["init_command"] = "PRAGMA query_only = ON"
     else:
-        options |= _NETWORK | {"options": f"{options.get('options', '')} {_SESSION}"}
+        options |= {
+            "application_name": "greenroom listings",
+            "session": options["session"] | _SESSION,
+        }
     kept = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
     return {**database, **kept, "OPTIONS": options}

@@ -18,17 +18,10 @@ import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from contracts.postgresql import open_session
 from realtime.engine.database import NotMigrated
 from realtime.engine.store import Busy, Rejected, StorageUnavailable, Unwritable
 
-_NETWORK = {
-    "application_name": "greenroom rooms",
-    "connect_timeout": 2,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 2000,  # ms
-}
 # How long statements wait for a lock. A commit that waited behind a round that waited in vain has
 # to be answered within the deadline, so two such waits must fit in. And what follows a wait in vain
 # may be hundreds of statements, each of which may meet a lock: together they have little time left.
@@ -38,7 +31,6 @@ _SESSION = {
     "statement_timeout": "2000",  # ms
     "lock_timeout": f"{_PATIENT_MS}",
     "idle_in_transaction_session_timeout": "2000",  # ms
-    "default_transaction_isolation": r"read\ committed",
     # One plan per statement, by index only: it is made while the tables are empty, and has to be
     # right for a million rows.
     "plan_cache_mode": "force_generic_plan",
@@ -71,12 +63,14 @@ class PostgresConnection:
     """Connects when it is first asked, and again after it was lost. Used by one thread."""
 
     def __init__(self, params: dict[str, Any], *, claim: Claim | None = None) -> None:
-        """`params` are those of `psycopg.connect`. A claim that others don't leave room for is
+        """`params` are those of `open_session`. A claim that others don't leave room for is
         refused with StorageUnavailable."""
         self._claim = claim
-        session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
-        options = f"{params.get('options', '')} {session}"
-        self._params = params | _NETWORK | {"options": options, "autocommit": True}
+        self._params = params | {
+            "application_name": "greenroom rooms",
+            "session": params.get("session", {}) | _SESSION,
+            "autocommit": True,
+        }
         self._connection: psycopg.Connection | None = None
         self._prepared: set[bytes] = set()
         self._patient = True
@@ -146,7 +140,7 @@ class PostgresConnection:
 
     def _connect(self) -> psycopg.Connection:
         try:
-            connection = psycopg.connect(**self._params)
+            connection = open_session(self._params)
         except psycopg.Error as problem:
             raise StorageUnavailable(str(problem)) from problem
         try:

@@ -72,7 +72,8 @@ def migrate(python: str) -> None:
     if done.returncode:
         lines = done.stderr.strip().splitlines()
         reasons = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Timeout): ", line)]
-        raise CannotServe(f"the database can't be migrated. {(reasons or lines or ['?'])[-1]}")
+        reason = (reasons or lines or ["?"])[-1].removeprefix("greenroom: ")
+        raise CannotServe(f"the database can't be migrated. {reason}")
 
 
 def require_alive(tiers: list[Tier]) -> None:

@@ -18,6 +18,7 @@ POSTGRESQL = "PostgreSQL (DATABASE_URL, or 127.0.0.1:5432)"
 REDIS = "Redis (REDIS_URL, or 127.0.0.1:6379)"
 NODE = "Node.js with npm (node and npm on the PATH, and a registry to install from)"
 NGINX = "nginx (on the PATH, or in /usr/sbin)"
+PGBOUNCER = "PgBouncer (on the PATH, or in /usr/sbin)"
 LEFT_OUT = "needs "
 REACHED_WITHIN_S = 2
 
@@ -79,6 +80,12 @@ def need_node() -> None:
 def need_nginx() -> str:
     """The program; without it the test is left out."""
     return shutil.which("nginx") or shutil.which("/usr/sbin/nginx") or leave_out(NGINX)
+
+
+def need_pgbouncer() -> str:
+    """The program; without it the test is left out."""
+    found = shutil.which("pgbouncer") or shutil.which("/usr/sbin/pgbouncer")
+    return found or leave_out(PGBOUNCER)
 
 
 def leave_out(service: str) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Django's PostgreSQL, with sessions that are refused when they are not as asked."""
