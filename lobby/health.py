@@ -11,13 +11,16 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from drf_spectacular.utils import extend_schema
 
+from contracts.complaints import Complaints
 from contracts.exchange import Response
 from contracts.http import Health
+from contracts.postgresql import Unfit
 from lobby import wiring
 from lobby.answers import answer
 from lobby.api import ApiView
 from lobby.requests import ApiRequest
 
+NOT_APPLIED = "not applied"
 CHECKED_WITHIN_S = 5.0  # a database that hangs would hold whoever asks for as long
 
 
@@ -35,12 +38,14 @@ class ReadyView(ApiView):
 
     @extend_schema(operation_id="readReadiness", responses={200: Health, 503: Health})
     async def get(self, request: ApiRequest) -> Response:
-        """503 without a usable database. Without the realtime service it is degraded and 200: no
-        other lobby would do better, and taking this one away would only hide why."""
+        """503 before the database is migrated. Without the realtime service, or without an answer
+        of the database, it is degraded and 200: the API needs no database, no other lobby would do
+        better, and taking this one away would only hide why."""
         checks = await readiness.checks()
-        if (checks["database"], checks["migrations"]) != ("ok", "ok"):
+        if checks["migrations"] == NOT_APPLIED:
             return answer(Health("unavailable", checks), status=503)
-        return answer(Health("ok" if checks["realtime"] == "ok" else "degraded", checks))
+        well = set(checks.values()) == {"ok"}
+        return answer(Health("ok" if well else "degraded", checks))
 
 
 class Readiness:
@@ -65,6 +70,7 @@ class Readiness:
 
 
 readiness = Readiness()
+complaints = Complaints("checks of the lobby's database")
 
 
 async def _checks() -> dict[str, str]:
@@ -77,7 +83,9 @@ async def _checks() -> dict[str, str]:
 def _storage() -> dict[str, str]:
     """Each time over a connection of its own: one that was lost must not be asked again."""
     try:
-        return {"database": _says(_database), "migrations": _says(_migrations)}
+        if (database := _says(_database)) != "ok":
+            return {"database": database, "migrations": "not asked"}
+        return {"database": database, "migrations": _says(_migrations)}
     finally:
         connection.close_if_unusable_or_obsolete()
 
@@ -92,8 +100,10 @@ def _says(check: Callable[[], object]) -> str:
         check()
     except NotOk as word:
         return str(word)
-    except Exception:  # noqa: BLE001  (whatever a driver raises, the check failed)
-        return "failed"
+    except Exception as problem:  # noqa: BLE001  (whatever a driver raises, the check failed)
+        complaints.add(str(problem))
+        unfit = isinstance(problem.__cause__, Unfit)  # whose words are ours
+        return str(problem) if unfit else "failed"
     return "ok"
 
 
@@ -108,4 +118,4 @@ def _migrations() -> None:
     dear."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise NotOk("not applied")
+        raise NotOk(NOT_APPLIED)
