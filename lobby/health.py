@@ -108,8 +108,11 @@ def _says(check: Callable[[], object]) -> str:
 
 
 def _database() -> None:
+    query = "SHOW transaction_read_only" if connection.vendor == "postgresql" else "SELECT 'off'"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        cursor.execute(query)
+        if cursor.fetchone() != ("off",):
+            raise NotOk("takes no writes")
 
 
 @cache

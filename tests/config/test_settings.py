@@ -45,3 +45,11 @@ def test_a_bad_value_stops_manage_py_with_a_sentence():
     checked = manage("check", LOBBY_PORT="eight")
     assert (checked.returncode, checked.stderr.count("\n")) == (2, 1)
     assert checked.stderr.startswith("greenroom: LOBBY_PORT is 'eight'")
+
+
+def test_data_in_a_place_that_is_no_folder_stops_it_too(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    checked = manage("check", GREENROOM_DATA=str(file))
+    assert (checked.returncode, checked.stderr.count("\n")) == (2, 1)
+    assert checked.stderr.startswith("greenroom: GREENROOM_DATA is no folder that can be used: ")

@@ -114,21 +114,18 @@ def test_with_a_session_for_each_client_all_is_as_without_a_pooler(database, tmp
         until(lambda: not claims(database))
 
 
-def test_options_of_the_url_are_joined_to_the_limits(database, tmp_path):
-    """In both tiers, and in each of the lobby's connections."""
-    options = "options=-c%20search_path%3Dpublic%20-c%20statement_timeout%3D0"
-    joined = PostgresDatabase(f"{database.url}?{options}")
-    show = "import django; django.setup(); from django.db import connection as c; "
-    settings = ("search_path", "statement_timeout", "lock_timeout", "datestyle")
-    shown = run(
-        "-c",
-        show + f"u = c.cursor(); [print(*u.execute('SHOW ' + n).fetchone()) for n in {settings}]",
-        **joined.environ,
-        DJANGO_SETTINGS_MODULE="config.settings",
-    )
-    assert shown.stdout.splitlines() == ["public", "2s", "1s", "ISO, MDY"], shown.stderr
-    with both_tiers(joined, tmp_path) as site:
-        assert site.room("alice")["isHost"]
+def test_a_schema_of_its_own_may_be_named_in_the_url(database, tmp_path):
+    with psycopg.connect(database.url) as connection:
+        connection.execute("CREATE SCHEMA elsewhere")
+    elsewhere = PostgresDatabase(f"{database.url}?options=-c%20search_path%3Delsewhere")
+    assert "run manage.py migrate" in started(elsewhere)[1]
+    manage(elsewhere, "migrate", "--noinput", "--verbosity=0")
+    with both_tiers(elsewhere, tmp_path) as site:
+        room = site.room("alice")
+        assert site.join(room["roomId"], "bob").status_code == 200
+        assert httpx.get(f"{site.lobby.url}/readyz").json()["status"] == "ok"
+    query = "SELECT (SELECT count(*) FROM elsewhere.rooms), (SELECT count(*) FROM public.rooms)"
+    assert database.rows(query) == [(1, 0)]
 
 
 @pytest.mark.parametrize("arguments", [["-m", "realtime"], ["-m", "lobby"], ["manage.py", "check"]])
@@ -149,13 +146,15 @@ def degraded(lobby):
 def test_a_lobby_that_its_database_turns_away_goes_on(database, tmp_path):
     """The API needs none."""
     name = database.url.rpartition("/")[2]
-    with both_tiers(database, tmp_path) as site:
-        with psycopg.connect(need_postgresql(), autocommit=True) as admin:
-            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-            assert degraded(site.lobby) == "failed"
-            assert site.room("alice")["isHost"]
-            admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    server_itself = psycopg.connect(need_postgresql(), autocommit=True)
+    with server_itself as admin, both_tiers(database, tmp_path) as site:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        assert degraded(site.lobby) == "failed"
+        assert site.room("alice")["isHost"]
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert httpx.get(f"{site.lobby.url}/readyz").json()["status"] == "ok"
+        admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        assert degraded(site.lobby) == "takes no writes"
 
 
 def test_so_does_one_for_which_there_is_no_connection_left(tmp_path):
