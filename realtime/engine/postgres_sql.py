@@ -143,10 +143,12 @@ WITH expired AS MATERIALIZED (
     SELECT uuid AS room FROM locked CROSS JOIN LATERAL (
         SELECT FROM room_seats WHERE room_id = uuid FOR UPDATE SKIP LOCKED
     ) AS seat
+), seated AS MATERIALIZED (
+    SELECT room, count(*) AS locked FROM seats GROUP BY room
 ), free AS MATERIALIZED (
     SELECT uuid FROM locked
     WHERE (SELECT count(*) FROM room_seats WHERE room_id = uuid)
-        = (SELECT count(*) FROM seats WHERE room = uuid)
+        = coalesce((SELECT seated.locked FROM seated WHERE room = uuid), 0)
 ), taken AS MATERIALIZED (
     SELECT uuid, version, place FROM free CROSS JOIN LATERAL (
         SELECT version, ctid AS place FROM room_journal WHERE room_id = uuid ORDER BY version
