@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema
 
 from contracts.exchange import Response
 from contracts.http import Health
+from contracts.reasons import database_reason
 from lobby import wiring
 from lobby.answers import answer
 from lobby.api import ApiView
@@ -87,13 +88,13 @@ class NotOk(Exception):
 
 
 def _says(check: Callable[[], object]) -> str:
-    """How a check went. What a driver has to say stays out: it may name hosts and users."""
+    """How a check went, by the kind of failure: what a driver says may name hosts and users."""
     try:
         check()
     except NotOk as word:
         return str(word)
-    except Exception:  # noqa: BLE001  (whatever a driver raises, the check failed)
-        return "failed"
+    except Exception as problem:  # noqa: BLE001  (whatever a driver raises, the check failed)
+        return database_reason(problem) or "failed"
     return "ok"
 
 

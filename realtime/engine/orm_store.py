@@ -13,6 +13,7 @@ from typing import TypeAlias, cast
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
+from contracts.reasons import database_reason
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.asks import (
     Answer,
@@ -158,8 +159,8 @@ class OrmStore:
                 missing = await self._missing_migrations(self._writes)  # whose claim it is, too
         except NotMigrated as problem:
             return {"database": "ok", "migrations": str(problem)}
-        except (StorageUnavailable, TimeoutError):
-            return {"database": "does not answer"}
+        except (StorageUnavailable, TimeoutError) as problem:
+            return {"database": database_reason(problem) or "does not answer"}
         return {"database": "ok", "migrations": missing or "ok"}
 
     async def _missing_migrations(self, rounds: _Rounds) -> str:
