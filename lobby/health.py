@@ -15,6 +15,7 @@ from contracts.complaints import Complaints
 from contracts.exchange import Response
 from contracts.http import Health
 from contracts.postgresql import Unfit
+from contracts.reasons import database_reason
 from lobby import wiring
 from lobby.answers import answer
 from lobby.api import ApiView
@@ -95,7 +96,7 @@ class NotOk(Exception):
 
 
 def _says(check: Callable[[], object]) -> str:
-    """How a check went. What a driver has to say stays out: it may name hosts and users."""
+    """How a check went, by the kind of failure: what a driver says may name hosts and users."""
     try:
         check()
     except NotOk as word:
@@ -103,7 +104,7 @@ def _says(check: Callable[[], object]) -> str:
     except Exception as problem:  # noqa: BLE001  (whatever a driver raises, the check failed)
         complaints.add(str(problem))
         unfit = isinstance(problem.__cause__, Unfit)  # whose words are ours
-        return str(problem) if unfit else "failed"
+        return str(problem) if unfit else database_reason(problem) or "failed"
     return "ok"
 
 

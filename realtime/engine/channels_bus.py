@@ -17,6 +17,7 @@ from typing import Any
 
 from contracts.complaints import Complaints
 from contracts.incidents import report
+from contracts.reasons import redis_reason
 from realtime.engine.bus import OnNews
 
 WAITING_MAX = 10_000  # news that wait to be sent; more are dropped
@@ -40,6 +41,7 @@ class ChannelsBus:
         self._listening: asyncio.Task[None] | None = None
         self._heard_at = 0.0
         self._complaints = Complaints("calls to Redis")
+        self._reason = "does not deliver what it takes"  # as long as it says nothing else
 
     async def start(self, process: str, on_news: OnNews, on_return: Callable[[], None]) -> None:
         """As Bus.start. A layer that can't be reached now is reached later."""
@@ -68,7 +70,7 @@ class ChannelsBus:
         self._filled.set()
 
     def check(self) -> dict[str, str]:
-        return {"bus": "ok" if self.up else "Redis does not answer"}
+        return {"bus": "ok" if self.up else f"Redis {self._reason}"}
 
     async def _open(self) -> None:
         """Make this process's channel, and see whether it hears itself."""
@@ -86,7 +88,7 @@ class ChannelsBus:
         while True:
             await asyncio.sleep(PULSE_S if self.up else EAGER_S)
             if self.up and now() - self._heard_at > SILENCE_MAX_S:
-                self._lost("it is silent")
+                self._lost("does not answer in time")
             if now() - self._heard_at > GIVE_UP_S:
                 await self._renew()
                 self._heard_at = now()
@@ -156,13 +158,13 @@ class ChannelsBus:
             async with asyncio.timeout(CALL_LIMIT_S):
                 await call
         except Exception as problem:  # noqa: BLE001  each layer has its own
-            self._lost(type(problem).__name__)
+            self._lost(redis_reason(problem))
             return False
         return True
 
     def _lost(self, reason: str) -> None:
-        self._complaints.add(reason)
-        self.up = False
+        self._complaints.add(f"Redis {reason}")
+        self.up, self._reason = False, reason
         self._waiting = []
 
 

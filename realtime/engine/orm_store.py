@@ -14,6 +14,7 @@ from typing import TypeAlias, cast
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 
+from contracts.reasons import database_reason
 from realtime.core.rows import Commit, Revision, RoomKey, Snapshot
 from realtime.engine.asks import (
     Answer,
@@ -188,8 +189,8 @@ class OrmStore:
             return {"database": "ok", "migrations": str(problem)}
         except Replaced as problem:
             return {"database": str(problem)}
-        except (StorageUnavailable, TimeoutError):
-            return {"database": "does not answer"}
+        except (StorageUnavailable, TimeoutError) as problem:
+            return {"database": database_reason(problem) or "does not answer"}
         return {"database": "ok", "migrations": missing or "ok"}
 
     async def _missing_migrations(self, rounds: _Rounds) -> str:

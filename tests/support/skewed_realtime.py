@@ -20,7 +20,7 @@ PROGRAM = ("-m", "tests.support.skewed_realtime")
 
 
 def set_clock(file: Path, ahead_s: float) -> None:
-    """Say by how much the clock is wrong. The file is replaced, so that no reader sees half of it."""
+    """Say by how much the clock is wrong. The file is replaced: no reader sees half of it."""
     draft = file.with_suffix(".draft")
     draft.write_text(str(ahead_s))
     draft.rename(file)

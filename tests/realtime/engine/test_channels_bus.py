@@ -194,7 +194,7 @@ async def test_a_server_that_is_gone_is_noticed_and_comes_back(own_ears, server)
     server.stop()
     await until(lambda: not first.bus.up and not second.bus.up, DOWN_WITHIN_S)
     publishes_at_once(first)
-    assert first.bus.check() == {"bus": "Redis does not answer"}
+    await until(lambda: first.bus.check() == {"bus": "Redis refuses the connection"})
     server.start()
     await until(lambda: first.bus.up and second.bus.up, BACK_WITHIN_S)
     assert first.bus.check() == {"bus": "ok"}

@@ -361,7 +361,7 @@ def test_a_process_that_lost_its_claim_is_not_ready(postgresql):
         await first.start()
         assert postgresql.terminate()
         await second.start()
-        assert await first.check() == {"database": "does not answer"}
+        assert await first.check() == {"database": "is used by another realtime process"}
         with pytest.raises(StorageUnavailable, match="another realtime process"):
             await first.commit(batch(ROOM))
         assert (await second.check())["database"] == "ok"
