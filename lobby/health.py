@@ -13,7 +13,7 @@ from drf_spectacular.utils import extend_schema
 
 from contracts.exchange import Response
 from contracts.http import Health
-from lobby import wiring
+from lobby import status
 from lobby.answers import answer
 from lobby.api import ApiView
 from lobby.requests import ApiRequest
@@ -70,8 +70,7 @@ readiness = Readiness()
 async def _checks() -> dict[str, str]:
     async with ThreadSensitiveContext():  # a thread that no page makes wait
         checks = await sync_to_async(_storage)()
-    reachable = await wiring.current().service.client.reachable()
-    return {**checks, "realtime": "ok" if reachable else "unreachable"}
+    return {**checks, "realtime": status.in_words(await status.states())}
 
 
 def _storage() -> dict[str, str]:

@@ -24,6 +24,7 @@ from contracts.usernames import clean_username
 from realtime.auth import fingerprint, token_hash
 from realtime.core import commands
 from realtime.http import Answer, HttpApplication, Request, Route
+from realtime.newcomers import newcomers
 from realtime.runtime import running, runtime
 
 
@@ -115,14 +116,19 @@ async def healthz(request: Request) -> Answer:
 
 async def readyz(request: Request) -> Answer:
     """The process can do its work: storage answers, and its tables are as this code expects.
-    Without its bus it is degraded and 200: rooms go on, and what peers do is seen later."""
+    Without its bus it is degraded and 200: rooms go on, and what peers do is seen later. The same
+    when it takes no more sockets: those that are open go on.
+
+    A caller that shows a key asks whether the process is ready for that key: a wrong one is 401."""
     serving = await runtime()
+    if request.sent.header(b"authorization"):
+        request.require_service_key(serving.service_keys)
     if serving.draining:  # said at once, whatever storage does
         return Answer(503, Health("unavailable", {"draining": "this process is shutting down"}))
-    needed, bus = await serving.store.check(), serving.bus.check()
+    needed, wanted = await serving.store.check(), serving.bus.check() | newcomers(serving)
     if not _good(needed):
-        return Answer(503, Health("unavailable", needed | bus))
-    return Answer(200, Health("ok" if _good(bus) else "degraded", needed | bus))
+        return Answer(503, Health("unavailable", needed | wanted))
+    return Answer(200, Health("ok" if _good(wanted) else "degraded", needed | wanted))
 
 
 def _good(checks: dict[str, str]) -> bool:
