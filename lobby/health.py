@@ -68,9 +68,13 @@ readiness = Readiness()
 
 
 async def _checks() -> dict[str, str]:
+    storage, realtime = await asyncio.gather(_storage_in_a_thread(), status.states())
+    return {**storage, "realtime": status.in_words(realtime)}
+
+
+async def _storage_in_a_thread() -> dict[str, str]:
     async with ThreadSensitiveContext():  # a thread that no page makes wait
-        checks = await sync_to_async(_storage)()
-    return {**checks, "realtime": status.in_words(await status.states())}
+        return await sync_to_async(_storage)()
 
 
 def _storage() -> dict[str, str]:

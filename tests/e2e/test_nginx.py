@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from config.serving import server_config
+from lobby.__main__ import KEEP_ALIVE_S
+from tests.support.faulty_realtime import FaultyRealtime, silent
+from tests.support.nginx import SAMPLE, Nginx
 from tests.support.proxied import Proxied
 from tests.support.servers import until
 from tests.support.site import refusal, together
@@ -15,6 +21,7 @@ from tests.support.site import refusal, together
 ROOMS = 50
 SHARE_MIN = 10  # of them, for each of two processes
 CREATES_PER_MIN = 20
+UPSTREAMS = SAMPLE.read_text().partition("\nserver {")[0]
 ORIGIN = "https://play.example.org"  # the one in the sample
 
 
@@ -115,6 +122,27 @@ def test_bodies_and_heads_are_bounded(site, proxied):
     for path, header in (("/healthz", "x" * 20_000), ("/healthz?" + "x" * 20_000, "")):
         told = site.http.get(proxied.nginx.url + path, headers={"X-Long": header})
         assert refusal(told) == (400, "BAD_REQUEST")
+
+
+def test_it_lets_go_of_idle_connections_before_greenroom_does():
+    """Or a POST would meet one that is being closed."""
+    kept = [
+        int(text) for text in re.findall(r"^    keepalive_timeout (\d+)s;", UPSTREAMS, re.MULTILINE)
+    ]
+    closed = (KEEP_ALIVE_S, server_config("realtime.asgi:application", "", 1).timeout_keep_alive)
+    assert len(kept) == 2
+    assert max(kept) < min(closed)
+
+
+def test_it_says_so_in_json_that_it_has_no_connection_left(tmp_path):
+    """Three are the one it listens on, the one to its leader, and the caller's."""
+    with FaultyRealtime(silent) as behind:
+        ports = [urlsplit(behind.url).port]
+        with Nginx(tmp_path, ports, ports, connections=3) as nginx:
+            answer = httpx.get(nginx.url + "/api/rooms", headers={"Origin": ORIGIN})
+        assert not behind.requests
+    assert refusal(answer) == (503, "REALTIME_UNAVAILABLE")
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
 
 
 # -- who calls -----------------------------------------------------------------------------------

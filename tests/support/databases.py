@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ class Scratch(Protocol):
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What a connection of its own reads, which sees only what is committed."""
+
+    def execute(self, statements: Iterable[str]) -> None:
+        """Have each of them done, and kept."""
 
     def holding(self, room_id: str) -> AbstractContextManager[None]:
         """Another writer holds what a commit of this room needs."""
@@ -63,6 +66,12 @@ class SqliteFile:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with closing(self.connect()) as connection:
             return connection.execute(query, values).fetchall()
+
+    def execute(self, statements: Iterable[str]) -> None:
+        """Have each of them done, and kept."""
+        with closing(self.connect()) as connection:
+            for statement in statements:
+                connection.execute(statement)
 
     @contextmanager
     def holding(self, room_id: str) -> Iterator[None]:
@@ -124,6 +133,12 @@ class PostgresDatabase:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:
             return connection.execute(query.replace("?", "%s"), values).fetchall()
+
+    def execute(self, statements: Iterable[str]) -> None:
+        """Have each of them done, and kept."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement)
 
     @contextmanager
     def holding(self, room_id: str) -> Iterator[None]:

@@ -25,7 +25,7 @@ daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/main.log notice;
-events {{ worker_connections 4096; }}
+events {{ worker_connections {connections}; }}
 http {{
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
@@ -52,14 +52,21 @@ class Passed(NamedTuple):
 class Nginx:
     """Stands before lobbies and realtime processes, each given by its port."""
 
-    def __init__(self, folder: Path, lobbies: Sequence[int], realtime: Sequence[int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lobbies: Sequence[int],
+        realtime: Sequence[int],
+        *,
+        connections: int = 4096,
+    ) -> None:
         self.program = need_nginx()
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._main = folder / "nginx.conf"
         user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
-        self._main.write_text(MAIN.format(user=user, folder=folder))
+        self._main.write_text(MAIN.format(user=user, folder=folder, connections=connections))
         (folder / "greenroom.conf").write_text(self._sample(lobbies, realtime))
 
     def _sample(self, lobbies: Sequence[int], realtime: Sequence[int]) -> str:
