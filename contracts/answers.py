@@ -28,6 +28,14 @@ class BrokenAnswer(RoomError):
         return self.reason
 
 
+class KeyRefused(BrokenAnswer):
+    """The service does not know our key. Asking the same process again does not help."""
+
+    def __init__(self) -> None:
+        reason = "it refused our service key; is GREENROOM_SERVICE_KEY the same on both sides?"
+        super().__init__(reason, repeatable=False)
+
+
 def read(answer: Answer, model: type[Told], about: str) -> Told:
     """The answer as `model`, when it is a success about the right room or match; `about` is empty
     for what has no id. Raises RoomError."""
@@ -58,8 +66,7 @@ def _is_about(told: msgspec.Struct, about: str) -> bool:
 def _refusal(answer: Answer) -> RoomError:
     status, error = answer.status, _error_of(answer.body)
     if status == 401 or (error and error.code is Code.UNAUTHORIZED):
-        reason = "it refused our service key; is GREENROOM_SERVICE_KEY the same on both sides?"
-        return BrokenAnswer(reason, repeatable=False)
+        return KeyRefused()
     if error and status == CATALOGUE[error.code].status != 500:
         wait_s = _retry_after_s(answer)
         return RoomError(error.code, error.message, details=error.details, retry_after_s=wait_s)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import httpx
 
 from contracts import jsonio
-from contracts.answers import BrokenAnswer, Told, read
+from contracts.answers import BrokenAnswer, KeyRefused, Told, read
 from contracts.complaints import Complaints
 from contracts.errors import Code, RoomError
 from contracts.http import (
@@ -38,11 +38,12 @@ from contracts.paths import (
 )
 from contracts.processes import Call, Process
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
+from contracts.readiness import QUESTION, State, state_of
 from contracts.ring import Ring
 from contracts.transport import Transport
 
 RETRY_IN_S = 0.05  # with less time left, a second try could not end well
-PING_TIMEOUT_S = 1.0
+STATE_TIMEOUT_S = 1.5  # less than whoever asks the lobby for its readiness waits
 # It is not there, says itself that it stops, is asked too much already, or is too slow.
 OUTAGE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
 
@@ -110,17 +111,20 @@ class RealtimeClient:
         path, body = control_path(party, room_id), jsonio.encode(control)
         return await self._ask(Call("POST", path, body=body), ControlReply)
 
-    async def reachable(self) -> bool:
-        """Whether any process answers, within PING_TIMEOUT_S; for readiness checks."""
-        return any(await asyncio.gather(*map(self._alive, self._processes)))
+    async def states(self) -> list[State]:
+        """How each process would take a call now; known within STATE_TIMEOUT_S."""
+        return await asyncio.gather(*map(self._state, self._processes))
 
-    async def _alive(self, process: Process) -> bool:
+    async def _state(self, process: Process) -> State:
+        request, deadline = process.request(QUESTION), _now() + STATE_TIMEOUT_S
         try:
-            request, deadline = process.request(Call("GET", "/healthz")), _now() + PING_TIMEOUT_S
             answer = await self._transport.exchange(process.origin, request, deadline)
         except httpx.TransportError:
-            return False
-        return answer.status == 200
+            return "unreachable"
+        state = state_of(answer)
+        if state == "refuses the service key":
+            self._complaints.add(f"{process.netloc}: {KeyRefused()}")
+        return state
 
     async def close(self) -> None:
         """Close the connections that lie idle."""
@@ -144,6 +148,10 @@ class RealtimeClient:
         first, second = (self._processes[number] for number in self._ring.two(call.path))
         try:
             return await self._try(first, call, model, give_up_at)
+        except KeyRefused as failure:
+            if second is first:
+                raise
+            self._complaints.add(f"{first.netloc}: {failure}")
         except RoomError as failure:
             if not _worth_a_retry(failure) or give_up_at - _now() < RETRY_IN_S:
                 raise

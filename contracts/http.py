@@ -116,6 +116,12 @@ class Health(Struct, frozen=True):
     checks: dict[str, str] = {}
 
 
+class Status(Struct, frozen=True):
+    """GET /status of the lobby: whether a player can create a room and connect now."""
+
+    status: Literal["ok", "unavailable"]
+
+
 class CloseRoom(Struct, frozen=True, tag_field="action", tag="close"):
     """Control: close the room for good; everybody is sent away."""
 

@@ -10,12 +10,14 @@ from contracts.connection import Origin, origin_of
 
 
 class Call(NamedTuple):
-    """What is asked, and the id of what its answer must be about; a call can be sent again."""
+    """What is asked, and the id of what its answer must be about; a call can be sent again. A POST
+    shows the service key in any case."""
 
     method: str
     path: str
     about: str = ""
     body: bytes = b""
+    shows_key: bool = False
 
 
 class Process(NamedTuple):
@@ -25,6 +27,7 @@ class Process(NamedTuple):
     netloc: str
     base_path: str
     heads: dict[str, bytes]  # header lines by method
+    key_line: bytes
 
     @classmethod
     def at(cls, url: httpx.URL, service_key: str) -> Process:
@@ -32,10 +35,12 @@ class Process(NamedTuple):
         host, secret = b"Host: " + url.netloc, b"Authorization: Bearer " + service_key.encode()
         post = b"\r\n".join([host, secret, b"Content-Type: application/json"])
         heads = {"GET": host, "POST": post}
-        return cls(origin_of(url), url.netloc.decode(), url.path.rstrip("/"), heads)
+        return cls(origin_of(url), url.netloc.decode(), url.path.rstrip("/"), heads, secret)
 
     def request(self, call: Call) -> bytes:
         """The whole request, so that one write is enough."""
         method, target, body = call.method, self.base_path + call.path, call.body
-        line = f"{method} {target} HTTP/1.1\r\n".encode()
-        return b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (line, self.heads[method], len(body), body)
+        line, head = f"{method} {target} HTTP/1.1\r\n".encode(), self.heads[method]
+        if call.shows_key:
+            head += b"\r\n" + self.key_line
+        return b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (line, head, len(body), body)

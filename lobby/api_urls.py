@@ -5,6 +5,7 @@ from django.urls import path, re_path, register_converter
 from contracts.paths import ID_PATTERN, canonical_room_id
 from lobby.api import NothingView
 from lobby.health import HealthView, ReadyView
+from lobby.status import StatusView
 from lobby.views import (
     JoinView,
     LeaderboardView,
@@ -49,5 +50,6 @@ urlpatterns = [
     path("api/leaderboard", LeaderboardView.as_view()),
     path("healthz", HealthView.as_view()),
     path("readyz", ReadyView.as_view()),
+    path("status", StatusView.as_view()),
     re_path("^api(?!/(?:schema|docs)$)(?:/|$)", NothingView.as_view()),
 ]

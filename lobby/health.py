@@ -16,7 +16,7 @@ from contracts.exchange import Response
 from contracts.http import Health
 from contracts.postgresql import Unfit
 from contracts.reasons import database_reason
-from lobby import wiring
+from lobby import status
 from lobby.answers import answer
 from lobby.api import ApiView
 from lobby.requests import ApiRequest
@@ -75,10 +75,13 @@ complaints = Complaints("checks of the lobby's database")
 
 
 async def _checks() -> dict[str, str]:
+    storage, realtime = await asyncio.gather(_storage_in_a_thread(), status.states())
+    return {**storage, "realtime": status.in_words(realtime)}
+
+
+async def _storage_in_a_thread() -> dict[str, str]:
     async with ThreadSensitiveContext():  # a thread that no page makes wait
-        checks = await sync_to_async(_storage)()
-    reachable = await wiring.current().service.client.reachable()
-    return {**checks, "realtime": "ok" if reachable else "unreachable"}
+        return await sync_to_async(_storage)()
 
 
 def _storage() -> dict[str, str]:

@@ -24,6 +24,7 @@ from contracts.usernames import clean_username
 from realtime.auth import fingerprint, token_hash
 from realtime.core import commands
 from realtime.http import Answer, HttpApplication, Request, Route
+from realtime.newcomers import newcomers
 from realtime.runtime import running, runtime
 
 
@@ -116,12 +117,17 @@ async def healthz(request: Request) -> Answer:
 async def readyz(request: Request) -> Answer:
     """The process can do its work: storage answers, and its tables are as this code expects.
     Without its bus it is degraded and 200: rooms go on, and what peers do is seen later. So it is
-    where the host's clock is far from the database's: rooms go by that."""
+    where the host's clock is far from the database's, for rooms go by that; and where it takes no
+    more sockets: those that are open go on.
+
+    A caller that shows a key asks whether the process is ready for that key: a wrong one is 401."""
     serving = await runtime()
+    if request.sent.header(b"authorization"):
+        request.require_service_key(serving.service_keys)
     if serving.draining:  # said at once, whatever storage does
         return Answer(503, Health("unavailable", {"draining": "this process is shutting down"}))
     needed = await serving.store.check()
-    wanted = serving.bus.check() | serving.time.check()
+    wanted = serving.bus.check() | serving.time.check() | newcomers(serving)
     if not _good(needed):
         return Answer(503, Health("unavailable", needed | wanted))
     return Answer(200, Health("ok" if _good(wanted) else "degraded", needed | wanted))

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from config import env
+from contracts import client
 from contracts.client import RealtimeClient
 from contracts.errors import CATALOGUE, Code, Detail, RoomError
 from contracts.http import CloseRoom, RegisterRequest, RemovePlayer, RetryAlarms
@@ -145,9 +146,12 @@ class TestAHealthyService:
                 run(register(client))
         assert server.connections == 1
 
-    def test_is_reachable(self, run):
-        with FaultyRealtime(says(answer("200 OK", b"{}"))) as server:
-            assert run(client_of(server.url).reachable())
+    def test_is_asked_with_the_key_whether_it_is_ready(self, run):
+        with FaultyRealtime(says(answer("200 OK", b'{"status": "ok"}'))) as server:
+            assert run(client_of(server.url).states()) == ["ok"]
+        head = server.requests[0].lower()
+        assert head.startswith(b"get /readyz http/1.1\r\n")
+        assert b"authorization: bearer a-service-key" in head
 
 
 class TestAFaultyService:
@@ -231,9 +235,20 @@ class TestAFaultyService:
         assert f"asked {url})" in caplog.text
         assert "refused" in caplog.text or "Connect call failed" in caplog.text
 
-    def test_is_not_reachable(self, run):
+    def test_is_unreachable(self, run):
         with faults.refused() as url:
-            assert not run(client_of(url).reachable())
+            assert run(client_of(url).states()) == ["unreachable"]
+
+    def test_that_says_nothing_is_unreachable(self, run, monkeypatch):
+        monkeypatch.setattr(client, "STATE_TIMEOUT_S", 0.1)
+        with FaultyRealtime(faults.silent) as server:
+            assert run(client_of(server.url).states()) == ["unreachable"]
+
+    def test_that_refuses_the_key_has_it_logged(self, run, caplog):
+        with FaultyRealtime(says(refusal(Code.UNAUTHORIZED))) as server:
+            assert run(client_of(server.url).states()) == ["refuses the service key"]
+        assert f"{server.url.removeprefix('http://')}: it refused our service key" in caplog.text
+        assert KEY not in caplog.text
 
 
 class TestAConnectionClosedWhileItLayIdle:

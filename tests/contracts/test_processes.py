@@ -27,6 +27,13 @@ def test_what_only_reads_shows_no_key():
     )
 
 
+def test_what_asks_for_the_key_shows_it():
+    assert request(Call("GET", "/a", shows_key=True)) == (
+        b"GET /a HTTP/1.1\r\nHost: realtime:1999\r\n"
+        b"Authorization: Bearer a-key\r\nContent-Length: 0\r\n\r\n"
+    )
+
+
 @pytest.mark.parametrize("url", ["http://h/base", "http://h/base/"])
 def test_a_server_may_stand_below_a_path(url):
     assert request(Call("GET", "/a"), url).startswith(b"GET /base/a HTTP/1.1\r\nHost: h\r\n")

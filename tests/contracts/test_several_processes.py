@@ -16,13 +16,15 @@ from tests.support.faulty_realtime import FaultyRealtime, admission, answer, say
 ALICE = RegisterRequest("p_1", "pt_1", "alice", "player", is_host=True)
 ROOM = "ROOM23"
 NO_STORAGE = says(faults.refusal("503 Service Unavailable", "STORAGE_UNAVAILABLE"))
+OTHER_KEY = says(faults.refusal("401 Unauthorized", "UNAUTHORIZED"))
 TRY_S, TOTAL_S = 0.3, 0.65
 
 
 def well(connection, server):
     """Admits to any room, and says 200 to whatever else is asked."""
     asked = re.match(rb"POST /parties/leet99/(\w+)/", server.requests[-1])
-    connection.sendall(answer("200 OK", admission(asked[1].decode()) if asked else b"{}"))
+    said = admission(asked[1].decode()) if asked else b'{"status": "ok"}'
+    connection.sendall(answer("200 OK", said))
 
 
 def client_of(*urls):
@@ -93,8 +95,9 @@ def test_rooms_are_spread_over_all(run, client, processes):
         (faults.silent, TRY_S + 0.2),
         (faults.GARBAGE["html"], 0.2),
         (NO_STORAGE, 0.2),
+        (OTHER_KEY, 0.2),
     ],
-    ids=["hangs up", "silent", "garbage", "without storage"],
+    ids=["hangs up", "silent", "garbage", "without storage", "with another key"],
 )
 def test_the_second_try_goes_to_another(run, client, processes, owner, fault, within_s):
     owner.fault = fault
@@ -104,12 +107,27 @@ def test_the_second_try_goes_to_another(run, client, processes, owner, fault, wi
     assert sorted(asked(processes)) == [0, 1, 1]
 
 
+def test_a_key_that_one_refuses_is_logged_with_its_address(run, client, owner, caplog):
+    owner.fault = OTHER_KEY
+    run(register(client))
+    assert f"{owner.url.removeprefix('http://')}: it refused our service key" in caplog.text
+
+
+def test_a_key_that_all_refuse_is_a_bad_gateway(run, client, processes):
+    for process in processes:
+        process.fault = OTHER_KEY
+    with pytest.raises(RoomError) as caught:
+        run(register(client))
+    assert caught.value.status == 502
+    assert sorted(asked(processes)) == [0, 1, 1]
+
+
 def test_one_that_is_gone_is_not_missed(run, processes):
     with faults.refused() as gone:
         client = client_of(gone, processes[0].url)
         for _ in range(20):
             assert run(register(client)).room_id == ROOM
-        assert run(client.reachable())
+        assert run(client.states()) == ["unreachable", "ok"]
     assert len(processes[0].requests) == 21
 
 
@@ -118,7 +136,7 @@ def test_when_all_are_gone_it_is_unavailable(run):
         with pytest.raises(RoomError) as caught:
             run(register(client_of(one, other)))
         assert caught.value.code is Code.REALTIME_UNAVAILABLE
-        assert not run(client_of(one, other).reachable())
+        assert run(client_of(one, other).states()) == ["unreachable"] * 2
 
 
 def test_silence_of_all_takes_no_longer_than_the_total(run, client, processes):

@@ -58,7 +58,8 @@ def test_creates_and_joins_are_answered_by_the_other(lossy, canary):
         expected_s = cost_s if lost else 0.0
         assert expected_s <= shortest_s <= longest_s < expected_s + BUSY_S
     ready = site.http.get(site.lobby.url + "/readyz").json()
-    assert ready["checks"]["realtime"] == "ok"
+    assert ready["checks"]["realtime"] == "1 of 2 ok, 1 unreachable"
+    assert site.http.get(site.lobby.url + "/status").json() == {"status": "ok"}
 
 
 def timed(call):

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.support.databases import PostgresDatabase, manage
+from config.serving import server_config
+from lobby.__main__ import KEEP_ALIVE_S
+from tests.support.faulty_realtime import FaultyRealtime, silent
+from tests.support.nginx import SAMPLE, Nginx
 from tests.support.proxied import Proxied
 from tests.support.servers import until
-from tests.support.services import need_nginx, need_postgresql, need_redis
 from tests.support.site import refusal, together
 
 ROOMS = 50
 SHARE_MIN = 10  # of them, for each of two processes
 CREATES_PER_MIN = 20
+UPSTREAMS = SAMPLE.read_text().partition("\nserver {")[0]
+ORIGIN = "https://play.example.org"  # the one in the sample
 
 
 @pytest.fixture
@@ -56,8 +62,54 @@ def test_a_query_does_not_move_a_room_and_is_not_logged(site, proxied):
     assert "hush" not in proxied.nginx.said
 
 
-def test_health_is_public(site, proxied):
-    assert site.http.get(proxied.nginx.url + "/healthz").json()["status"] == "ok"
+@pytest.mark.parametrize("path", ["/healthz", "/status"])
+def test_health_is_public(site, proxied, path):
+    until(lambda: site.http.get(proxied.nginx.url + path).json()["status"] == "ok")
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "GET"])
+@pytest.mark.parametrize("below", ["", "/state"])
+def test_methods_that_only_read_reach_the_process(site, proxied, method, below):
+    room_id = site.room()["roomId"]
+    path = f"/parties/leet99/{room_id}{below}"
+    behind = site.http.request(method, proxied.owner(room_id).url + path)
+    before = site.http.request(method, proxied.nginx.url + path)
+    assert (before.status_code, before.content) == (behind.status_code, behind.content)
+    until(lambda: (method, path) in [(one.method, one.path) for one in proxied.nginx.passed])
+    (passed,) = (one for one in proxied.nginx.passed if (one.method, one.path) == (method, path))
+    assert passed.upstream
+
+
+@pytest.mark.parametrize("path", ["/api/rooms", "/healthz", "/status"])
+def test_head_and_preflights_reach_the_lobby(site, proxied, path):
+    url = proxied.nginx.url + path
+    assert site.http.head(url).status_code == 200
+    asks = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+    assert site.http.options(url, headers=asks).status_code == 204
+
+
+def test_open_sockets_outlive_a_reload(site, proxied):
+    host = site.room("alice")
+    with site.enter(host) as alice:
+        proxied.nginx.reload()
+        assert proxied.state(host["roomId"]).status_code == 200
+        alice.send("SEND_CHAT", {"text": "still here"})
+        alice.hear("still here")
+
+
+def test_pages_of_allowed_origins_may_read_what_nginx_itself_refuses(site, proxied):
+    def refused(method, path, origin, **how):
+        headers = {"Origin": origin}
+        return site.http.request(method, proxied.nginx.url + path, headers=headers, **how)
+
+    large = {"content": b"x" * 2_000_000}
+    for method, path, how in (("GET", "/nothing", {}), ("POST", "/api/rooms", large)):
+        allowed = refused(method, path, ORIGIN, **how)
+        assert allowed.headers["access-control-allow-origin"] == ORIGIN
+        assert allowed.headers["vary"] == "Origin"
+        foreign = refused(method, path, ORIGIN + ".evil.example", **how)
+        assert "access-control-allow-origin" not in foreign.headers
+        assert foreign.headers["vary"] == "Origin"
 
 
 def test_bodies_and_heads_are_bounded(site, proxied):
@@ -67,8 +119,30 @@ def test_bodies_and_heads_are_bounded(site, proxied):
             413,
             "PAYLOAD_TOO_LARGE",
         )
-    told = site.http.get(proxied.nginx.url + "/healthz", headers={"X-Long": "x" * 20_000})
-    assert told.status_code == 400
+    for path, header in (("/healthz", "x" * 20_000), ("/healthz?" + "x" * 20_000, "")):
+        told = site.http.get(proxied.nginx.url + path, headers={"X-Long": header})
+        assert refusal(told) == (400, "BAD_REQUEST")
+
+
+def test_it_lets_go_of_idle_connections_before_greenroom_does():
+    """Or a POST would meet one that is being closed."""
+    kept = [
+        int(text) for text in re.findall(r"^    keepalive_timeout (\d+)s;", UPSTREAMS, re.MULTILINE)
+    ]
+    closed = (KEEP_ALIVE_S, server_config("realtime.asgi:application", "", 1).timeout_keep_alive)
+    assert len(kept) == 2
+    assert max(kept) < min(closed)
+
+
+def test_it_says_so_in_json_that_it_has_no_connection_left(tmp_path):
+    """Three are the one it listens on, the one to its leader, and the caller's."""
+    with FaultyRealtime(silent) as behind:
+        ports = [urlsplit(behind.url).port]
+        with Nginx(tmp_path, ports, ports, connections=3) as nginx:
+            answer = httpx.get(nginx.url + "/api/rooms", headers={"Origin": ORIGIN})
+        assert not behind.requests
+    assert refusal(answer) == (503, "REALTIME_UNAVAILABLE")
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
 
 
 # -- who calls -----------------------------------------------------------------------------------
@@ -103,8 +177,6 @@ def gone(proxied):
     gone.kill()
     yield gone
     gone.up()
-    proxied.nginx.down()  # or it would not believe that for 10 s
-    proxied.nginx.up()
 
 
 def test_the_other_process_takes_over(site, proxied, gone):
@@ -122,31 +194,9 @@ def test_when_all_are_gone_it_is_said_in_json(site, proxied, gone):
     _, other = proxied.realtime
     room_id = site.room()["roomId"]
     other.kill()
-    answer = proxied.state(room_id)
+    answer = proxied.state(room_id, headers={"Origin": ORIGIN})
     other.up()
     assert refusal(answer) == (503, "REALTIME_UNAVAILABLE")
     assert answer.headers["retry-after"] == "1"
-
-
-@pytest.fixture
-def shared(tmp_path):
-    """Two processes that share their rooms."""
-    need_nginx()
-    with PostgresDatabase.scratch(need_postgresql()) as database, ExitStack() as stack:
-        manage(database, "migrate", "--noinput", "--verbosity=0")
-        yield Proxied(stack, [database, database], tmp_path, REDIS_URL=need_redis())
-
-
-def test_a_room_goes_on_in_the_other_process(shared):
-    """Its player comes back to the same address, and finds what was said."""
-    host = shared.site.room("alice")
-    with shared.site.enter(host) as alice:
-        alice.send("SEND_CHAT", {"text": "remember me"})
-        alice.hear("remember me")
-        shared.owner(host["roomId"]).kill()
-        assert alice.closed() == 1006
-    with shared.site.socket(host["roomId"]) as alice:
-        snapshot = alice.join(host["playerToken"])
-        assert "remember me" in [line["text"] for line in snapshot["chat"]]
-        assert shared.site.join(host["roomId"], "bob").status_code == 200
-        alice.see("bob")
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert answer.headers["access-control-expose-headers"] == "Retry-After"

@@ -6,6 +6,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
 
+from contracts.errors import Code
 from lobby import health
 from lobby.asgi import LobbyApplication
 
@@ -38,6 +39,13 @@ class TestReadiness:
         assert response.status_code == 200
         assert response.json()["status"] == "degraded"
         assert response.json()["checks"]["realtime"] == "unreachable"
+
+    def test_with_a_key_that_is_refused_is_degraded_and_says_so(self, browser, realtime):
+        realtime.refuses(Code.UNAUTHORIZED)
+        response = browser.get("/readyz")
+        assert response.status_code == 200
+        assert response.json()["status"] == "degraded"
+        assert response.json()["checks"]["realtime"] == "refuses the service key"
 
     def test_without_its_tables_is_unavailable(self, browser, monkeypatch):
         monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: ["one"])

@@ -33,7 +33,17 @@ def test_rooms(room, rest):
     "path",
     [
         *("/api/rooms", "/api/rooms/", "/api/matches/m_1", "/api/leaderboard", "/healthz"),
-        *("/readyz", "/api", "/api/", "/api/nothing", "/api/schema/", "/api/docsx", "/healthz/"),
+        *(
+            "/readyz",
+            "/status",
+            "/status/",
+            "/api",
+            "/api/",
+            "/api/nothing",
+            "/api/schema/",
+            "/api/docsx",
+            "/healthz/",
+        ),
         *("/api/schema", "/api/docs", "/", "", "*", "api/rooms", "//api/rooms", "/admin/", "/apix"),
         *("/api/rooms\n", "/healthz\x00", "\n/api/rooms"),
     ],

@@ -44,6 +44,7 @@ def test_it_names_every_endpoint(document):
         ("/api/leaderboard", "get"),
         ("/healthz", "get"),
         ("/readyz", "get"),
+        ("/status", "get"),
     }
 
 

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from contracts import exchange
 from realtime import routing, runtime
+from realtime.http import Request
 from tests.support.asgi_sockets import entered, knock
 from tests.support.engine import settled
 
@@ -25,7 +27,8 @@ class Gate:
 
 
 async def readiness():
-    answer = await routing.readyz(None)
+    asked = exchange.Request("GET", "/readyz", b"", {}, exchange.Ends(None, None, "http"))
+    answer = await routing.readyz(Request(asked, {}))
     return answer.status, answer.body.checks
 
 

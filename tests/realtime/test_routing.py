@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from typing import get_args
+from typing import Any, get_args
 
 import httpx
 import msgspec
@@ -48,8 +48,8 @@ class Service:
         self.rooms = runtime.rooms
         self._client = client
 
-    async def get(self, path: str, status: int = 200):
-        return self._body(await self._client.get(path), status)
+    async def get(self, path: str, status: int = 200, **how: Any):
+        return self._body(await self._client.get(path, **how), status)
 
     async def post(self, path: str, body, status: int = 200, key: str = KEY):
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
@@ -250,6 +250,23 @@ def test_the_methods_of_a_path_are_named(story):
         assert (await service.get(ROOM + "/control", 405))["error"]["code"] == "METHOD_NOT_ALLOWED"
 
     story(wrong)
+
+
+class TestReadiness:
+    def test_is_told_to_anybody(self, story):
+        async def ready(service):
+            assert (await service.get("/readyz"))["status"] == "ok"
+
+        story(ready)
+
+    def test_is_for_who_shows_the_key(self, story):
+        async def asked(service):
+            right, wrong = ({"Authorization": f"Bearer {key}"} for key in (KEY, "another-key"))
+            assert (await service.get("/readyz", headers=right))["status"] == "ok"
+            refused = await service.get("/readyz", 401, headers=wrong)
+            assert refused["error"]["code"] == "UNAUTHORIZED"
+
+        story(asked)
 
 
 class TestControl:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -23,8 +24,8 @@ MAIN = """
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
-error_log {folder}/main.log;
-events {{ worker_connections 4096; }}
+error_log {folder}/main.log notice;
+events {{ worker_connections {connections}; }}
 http {{
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
@@ -49,26 +50,33 @@ class Passed(NamedTuple):
 
 
 class Nginx:
-    """Stands before a lobby and realtime processes, each given by its port."""
+    """Stands before lobbies and realtime processes, each given by its port."""
 
-    def __init__(self, folder: Path, lobby: int, realtime: Sequence[int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lobbies: Sequence[int],
+        realtime: Sequence[int],
+        *,
+        connections: int = 4096,
+    ) -> None:
         self.program = need_nginx()
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._main = folder / "nginx.conf"
         user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
-        self._main.write_text(MAIN.format(user=user, folder=folder))
-        (folder / "greenroom.conf").write_text(self._sample(lobby, realtime))
+        self._main.write_text(MAIN.format(user=user, folder=folder, connections=connections))
+        (folder / "greenroom.conf").write_text(self._sample(lobbies, realtime))
 
-    def _sample(self, lobby: int, realtime: Sequence[int]) -> str:
-        text, servers = SAMPLE.read_text(), [f"server 127.0.0.1:{port};" for port in realtime]
+    def _sample(self, lobbies: Sequence[int], realtime: Sequence[int]) -> str:
+        """The file as it is shipped, with other ports and another folder for its logs."""
+        text = SAMPLE.read_text()
         for written, meant in {
             "listen 80;": f"listen 127.0.0.1:{self.port};",
             "listen [::]:80;": "",
-            "server 127.0.0.1:8000;": f"server 127.0.0.1:{lobby};",
-            "server 127.0.0.1:1999;": servers[0],
-            "# server 127.0.0.1:2000;": " ".join(servers[1:]),
+            **_servers(text, 8000, lobbies),
+            **_servers(text, 1999, realtime),
             "/var/log/nginx/": f"{self.folder}/",
         }.items():
             assert written in text, f"{SAMPLE} has no {written}"
@@ -104,6 +112,12 @@ class Nginx:
             return True
         return False
 
+    def reload(self) -> None:
+        """Read the configuration again. The old worker lives on with its sockets."""
+        stopped = self.said.count("gracefully shutting down")
+        os.kill(int((self.folder / "nginx.pid").read_text()), signal.SIGHUP)
+        until(lambda: self.said.count("gracefully shutting down") > stopped)
+
     @property
     def passed(self) -> list[Passed]:
         """The requests that it has answered."""
@@ -114,3 +128,12 @@ class Nginx:
     def said(self) -> str:
         """All of its logs."""
         return "\n".join(log.read_text() for log in sorted(self.folder.glob("*.log")))
+
+
+def _servers(sample: str, first: int, ports: Sequence[int]) -> dict[str, str]:
+    """The upstream's line of the port `first`, and the one below it for a second process, each with
+    what is meant instead."""
+    (line,) = re.findall(rf"    (server 127.0.0.1:{first}\b.*;)", sample)
+    lines = [line.replace(str(first), str(port)) for port in ports]
+    spare = "# " + line.replace(str(first), str(first + 1))
+    return {f"    {line}": f"    {lines[0]}", spare: " ".join(lines[1:])}

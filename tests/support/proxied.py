@@ -18,27 +18,35 @@ from tests.support.site import Site
 
 
 class Proxied:
-    """A lobby and realtime processes behind nginx. `site` is all that is seen of them outside."""
+    """Lobbies and realtime processes behind nginx. `site` is all that is seen of them outside."""
 
     def __init__(
-        self, stack: ExitStack, databases: Sequence[Scratch], folder: Path, **environ: str
+        self,
+        stack: ExitStack,
+        databases: Sequence[Scratch],
+        folder: Path,
+        *,
+        lobbies: int = 1,
+        **environ: str,
     ) -> None:
         """A realtime process for each of these databases, which may be the same one."""
+        environ = {"TRUSTED_PROXIES": "1", **environ}
         self.realtime = [
             server("realtime", {**port("REALTIME_PORT"), **database.environ, **environ}, folder)
             for database in databases
         ]
-        lobby = {**port("LOBBY_PORT"), **databases[0].environ}
+        places = [port("LOBBY_PORT") for _ in range(lobbies)]
         ports = [one.port for one in self.realtime]
-        self.nginx = Nginx(folder, int(lobby["LOBBY_PORT"]), ports)
+        self.nginx = Nginx(folder, [int(place["LOBBY_PORT"]) for place in places], ports)
         told = {
+            **databases[0].environ,
             "REALTIME_URL": ",".join(one.url for one in self.realtime),
             "REALTIME_PUBLIC_URL": self.nginx.url,
-            "TRUSTED_PROXIES": "1",
             "RATE_LIMITS": "off",
+            **environ,
         }
-        self.lobby = server("lobby", {**lobby, **told, **environ}, folder)
-        for one in (*self.realtime, self.lobby, self.nginx):
+        self.lobbies = [server("lobby", {**place, **told}, folder) for place in places]
+        for one in (*self.realtime, *self.lobbies, self.nginx):
             stack.enter_context(one)
         self.site = Site(self.nginx, databases[0], self.nginx)
         self._ring = Ring([f"127.0.0.1:{port}" for port in ports])

@@ -45,6 +45,10 @@ class RealtimeDouble:
         for _ in range(times):
             self._next.append(says({"error": error}, CATALOGUE[code].status))
 
+    def answers(self, answer: Answer) -> None:
+        """Its next answer is this one."""
+        self._next.append(answer)
+
     def fails(self, failure: Exception, *, times: int = 1) -> None:
         """Its next answers are none: the transport raises `failure`."""
         self._next.extend([failure] * times)
@@ -63,7 +67,7 @@ class RealtimeDouble:
         """It keeps no connections."""
 
     def _agrees(self, asked: Asked) -> Answer:
-        if asked.path == "/healthz":
+        if asked.path == "/readyz":
             return says({"status": "ok"})
         if listed := _listed(urlsplit(asked.path).path):
             return says(listed)

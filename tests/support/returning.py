@@ -8,7 +8,7 @@ import random
 import resource
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from tests.support.crowd import Listener, settle
@@ -77,7 +77,7 @@ class Client:
                 self._crowd.present.discard(self)
                 if hasattr(visit, "transport"):
                     visit.transport.abort()
-            await asyncio.sleep(delay_s(failures))
+            await asyncio.sleep(self._crowd.delay_s(failures))
 
     async def _enters(self, visit: Visit) -> bool:
         loop, crowd = asyncio.get_running_loop(), self._crowd
@@ -95,11 +95,20 @@ class Client:
         return True
 
 
+def delay_s(failures: int) -> float:
+    """What partysocket waits: a fixed time after a drop, then a random one that grows."""
+    if not failures:
+        return RETURNS_AFTER_S
+    return min(random.uniform(*DELAY_S) * BACKOFF ** (failures - 1), DELAY_MAX_S)
+
+
 class Crowd:
     """All of them, and what became of them. Its tasks are those of the loop that made it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, delay_s: Callable[[int], float] = delay_s) -> None:
+        """`delay_s` says how long a client waits before it comes again, after so many failures."""
         self.host, self.port = host, port
+        self.delay_s = delay_s
         self.present: set[Client] = set()
         self.arrivals: list[float] = []
         self.departures: list[Departure] = []
@@ -120,13 +129,6 @@ class Crowd:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def delay_s(failures: int) -> float:
-    """What partysocket waits: a fixed time after a drop, then a random one that grows."""
-    if not failures:
-        return RETURNS_AFTER_S
-    return min(random.uniform(*DELAY_S) * BACKOFF ** (failures - 1), DELAY_MAX_S)
 
 
 def allow_sockets(count: int) -> None:
