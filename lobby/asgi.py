@@ -12,12 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 
+from contracts import cors
 from contracts.asgi import serve
 from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
 from contracts.exchange import CLOSE, NO_BODY, Request, Response
 from contracts.limits import BODY_MAX_BYTES
-from lobby import api_urls, cors
+from lobby import api_urls
+from lobby.answers import refusal
 from lobby.errors import refusal_of
 from lobby.pages import Pages
 from lobby.requests import ApiRequest, django_request
@@ -47,7 +49,7 @@ class LobbyService:
     def __init__(self) -> None:
         self._pages = Pages()
         self._routes = Routes(api_urls.urlpatterns)
-        self._origins = frozenset(origin.encode() for origin in settings.GREENROOM.allowed_origins)
+        self._origins = cors.ListedOrigins(settings.GREENROOM.allowed_origins)
 
     def route(self, request: Request) -> int:
         """Find the view at its path; None is a page's."""
@@ -60,16 +62,21 @@ class LobbyService:
     async def respond(self, request: Request) -> Response:
         """Have it answered by its view, or as a page."""
         try:
-            if request.route is None:
-                return await self._page(request)
-            response: Response | None = cors.preflight(request)
-            if response is None:
-                view, arguments = request.route
-                response = await view.answer(ApiRequest(request), **arguments)
+            response = cors.preflight(request) or await self._answer(request)
         except Exception as error:  # noqa: BLE001  every failure has an answer
             # What fails out here may be broken, or longer than was read: so may be what follows it.
             response = refusal_of(error).also(CLOSE)
-        return cors.marked(response, request, self._origins) if request.route else response
+        return cors.marked(response, request, self._origins)
+
+    def refusal(self, request: Request, error: RoomError) -> Response:
+        """The answer to a request that no view has seen."""
+        return cors.marked(refusal(error), request, self._origins)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.route is None:
+            return await self._page(request)
+        view, arguments = request.route
+        return await view.answer(ApiRequest(request), **arguments)
 
     async def _page(self, request: Request) -> Response:
         if len(request.body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:

@@ -6,7 +6,10 @@ import re
 from collections.abc import Callable
 from typing import assert_never
 
+from django.conf import settings
+
 from contracts import exchange, jsonio
+from contracts.cors import ListedOrigins
 from contracts.errors import Code, RoomError, bad_request
 from contracts.http import (
     CloseRoom,
@@ -78,6 +81,12 @@ async def state(request: Request) -> Answer:
     return Answer(200, await rooms.look(request.room_in(rooms)))
 
 
+async def room_path(request: Request) -> Answer:
+    """The path of a room's sockets, asked for by HTTP. Raises UPGRADE_REQUIRED."""
+    request.room_in((await runtime()).rooms)
+    raise RoomError(Code.UPGRADE_REQUIRED)
+
+
 async def listed(request: Request) -> Answer:
     """The public rooms of a party, a page at a time."""
     serving = await runtime()
@@ -147,10 +156,11 @@ ROUTES = [
     Route(re.compile(_ROOM + "/state"), "GET", state),
     Route(re.compile(_ROOM + "/matches"), "GET", matches),
     Route(re.compile(_ROOM + "/control"), "POST", control, _of_services(SERVICE_BODY_MAX_BYTES)),
+    Route(re.compile(_ROOM), "GET", room_path),
     Route(re.compile(_PARTY), "GET", listed),
     Route(re.compile("/matches/(?P<match_id>[^/]+)"), "GET", match),
     Route(re.compile("/leaderboard"), "GET", leaderboard),
     Route(re.compile("/healthz"), "GET", healthz),
     Route(re.compile("/readyz"), "GET", readyz),
 ]
-http_application = HttpApplication(ROUTES)
+http_application = HttpApplication(ROUTES, ListedOrigins(settings.GREENROOM.allowed_origins))
