@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import uvicorn
 
+from config.descriptors import LOOK_EVERY_S, DescriptorWatch
 from config.http.protocol import http_protocol
 
 GARBAGE_THRESHOLDS = (50_000, 20, 50)
@@ -31,6 +32,8 @@ def server_config(application: str, host: str, port: int, **more: Any) -> uvicor
         log_level="warning",  # below it uvicorn logs queries, which may hold tokens
         server_header=False,
         proxy_headers=False,
+        callback_notify=DescriptorWatch(),
+        timeout_notify=LOOK_EVERY_S,
         **more,
     )
 

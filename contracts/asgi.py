@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.bodies import CallerGone, Receive, Send, read_body
 from contracts.errors import RoomError
-from contracts.exchange import CLOSE, NO_BODY, Ends, Request, Response, Service, refused
+from contracts.exchange import CLOSE, NO_BODY, Ends, Request, Response, Service
 
 
 async def serve(service: Service, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -19,7 +19,7 @@ async def serve(service: Service, scope: dict[str, Any], receive: Receive, send:
     except CallerGone:
         return
     except RoomError as late:
-        response = refused(late).also(CLOSE)  # the rest may be on the way
+        response = service.refusal(request, late).also(CLOSE)  # the rest may be on the way
     else:
         response = await service.respond(request)
     await _send(response, send, with_body=request.method != "HEAD")

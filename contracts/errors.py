@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from math import ceil
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -29,6 +30,7 @@ class Code(StrEnum):
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    UPGRADE_REQUIRED = "UPGRADE_REQUIRED"
     RATE_LIMITED = "RATE_LIMITED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
     REALTIME_UNAVAILABLE = "REALTIME_UNAVAILABLE"
@@ -62,6 +64,11 @@ CATALOGUE: dict[Code, Kind] = {
     Code.PAYLOAD_TOO_LARGE: Kind(413, "The body is too large"),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Send the body as application/json"),
     Code.IDEMPOTENCY_KEY_REUSED: Kind(422, "This key was used with another body"),
+    Code.UPGRADE_REQUIRED: Kind(
+        426,
+        "This path is for WebSockets, and no WebSocket was asked for. If your client did ask, "
+        "a proxy in between drops the headers Upgrade and Connection: let it pass them on",
+    ),
     Code.RATE_LIMITED: Kind(429, "Too many requests, slow down"),
     Code.INTERNAL_ERROR: Kind(500, "Something went wrong on our side"),
     Code.REALTIME_UNAVAILABLE: Kind(503, "The realtime service is not available, try again"),
@@ -70,6 +77,7 @@ CATALOGUE: dict[Code, Kind] = {
     Code.ROOM_UNREADABLE: Kind(503, "This room is of another version of the service"),
     Code.REALTIME_TIMEOUT: Kind(504, "The realtime service did not answer in time"),
 }
+UPGRADE = {"Upgrade": "websocket", "Connection": "Upgrade"}  # of a 426: RFC 9110, 15.5.22
 RETRY_AFTER_S = 1.0  # what a 503 advises when nothing better is known
 
 
@@ -95,10 +103,14 @@ class ErrorBody(msgspec.Struct, frozen=True):
     error: ErrorInfo
 
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
 class RoomError(Exception):
     """A refusal that a caller may read. Raised in the core, it reaches the client unchanged.
 
     `status` differs from the catalogue's only where the answer came through a gateway (502).
+    `headers` are those of the HTTP answer that say more than the body.
     """
 
     def __init__(
@@ -109,6 +121,7 @@ class RoomError(Exception):
         details: Sequence[Detail] = (),
         retry_after_s: float | None = None,
         status: int = 0,
+        headers: Mapping[str, str] = _NONE,
     ) -> None:
         kind = CATALOGUE[code]
         self.code = code
@@ -118,6 +131,7 @@ class RoomError(Exception):
         if retry_after_s is None and self.status == 503:
             retry_after_s = RETRY_AFTER_S
         self.retry_after_s = retry_after_s
+        self._headers = UPGRADE if code is Code.UPGRADE_REQUIRED else headers
         super().__init__(f"{code}: {self.message}")
 
     @property
@@ -140,8 +154,8 @@ class RoomError(Exception):
     def headers(self) -> dict[str, str]:
         """HTTP headers that belong to the answer."""
         if self.retry_after_s is None:
-            return {}
-        return {"Retry-After": str(max(1, -int(-self.retry_after_s // 1)))}
+            return {**self._headers}
+        return {"Retry-After": str(max(1, -int(-self.retry_after_s // 1))), **self._headers}
 
     @property
     def fields(self) -> list[tuple[bytes, bytes]]:

@@ -62,7 +62,8 @@ class Response(NamedTuple):
 
     def also(self, *lines: bytes) -> Response:
         """The same with more header lines."""
-        return self._replace(head=self.head + b"".join(lines))
+        status, head, body, announced = self
+        return Response(status, b"".join((head, *lines)), body, announced)
 
     @property
     def length(self) -> bytes:
@@ -83,6 +84,10 @@ class Service(Protocol):
 
     async def respond(self, request: Request) -> Response:
         """The answer. Raises nothing: a failure is an answer, too."""
+
+    def refusal(self, request: Request, error: RoomError) -> Response:
+        """The answer to a request that is refused without asking the service. Of one that can't be
+        read there may be no more than the headers that came."""
 
 
 def refused(error: RoomError) -> Response:

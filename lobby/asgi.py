@@ -13,13 +13,15 @@ from django.conf import settings
 from django.http import HttpResponse
 
 from config.env import Environment
+from contracts import cors
 from contracts.asgi import serve
 from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
 from contracts.exchange import CLOSE, NO_BODY, Request, Response
 from contracts.limits import BODY_MAX_BYTES
 from contracts.origins import Origins
-from lobby import api_urls, cors
+from lobby import api_urls
+from lobby.answers import refusal
 from lobby.errors import refusal_of
 from lobby.pages import Pages
 from lobby.requests import ApiRequest, django_request
@@ -63,16 +65,21 @@ class LobbyService:
     async def respond(self, request: Request) -> Response:
         """Have it answered by its view, or as a page."""
         try:
-            if request.route is None:
-                return await self._page(request)
-            response: Response | None = cors.preflight(request)
-            if response is None:
-                view, arguments = request.route
-                response = await view.answer(ApiRequest(request), **arguments)
+            response = cors.preflight(request) or await self._answer(request)
         except Exception as error:  # noqa: BLE001  every failure has an answer
             # What fails out here may be broken, or longer than was read: so may be what follows it.
             response = refusal_of(error).also(CLOSE)
-        return cors.marked(response, request, self._origins) if request.route else response
+        return cors.marked(response, request, self._origins)
+
+    def refusal(self, request: Request, error: RoomError) -> Response:
+        """The answer to a request that no view has seen."""
+        return cors.marked(refusal(error), request, self._origins)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.route is None:
+            return await self._page(request)
+        view, arguments = request.route
+        return await view.answer(ApiRequest(request), **arguments)
 
     async def _page(self, request: Request) -> Response:
         if len(request.body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:

@@ -39,6 +39,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(RoomError(Code.NOT_FOUND))
 
 
+def not_allowed(response: HttpResponse) -> HttpResponse:
+    """A 405 of Django's or WhiteNoise's, which says nothing, as ours."""
+    return _page(RoomError(Code.METHOD_NOT_ALLOWED), {"Allow": response.get("Allow", "")})
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: a request that its own layers refuse."""
     host_is_unknown = isinstance(exception, DisallowedHost)

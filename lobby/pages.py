@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from contracts.errors import Code, RoomError
+from lobby.errors import not_allowed
 
 WAITING_MAX = 100  # pages asked for and not yet made; one more is 503
 
@@ -46,9 +47,10 @@ class Pages(BaseHandler):
         request_started.send(sender=type(self), scope=request.scope)
         response = self.get_response(request)
         try:
-            return _whole(response)
+            whole = _whole(response)
         finally:
             response.close()
+        return whole if whole.content or whole.status_code != 405 else not_allowed(whole)
 
 
 def _whole(response: HttpResponseBase) -> HttpResponse:

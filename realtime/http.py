@@ -6,20 +6,20 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from contracts import exchange, jsonio
+from contracts import cors, exchange, jsonio
 from contracts.asgi import serve
 from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
 from contracts.exchange import JSON_HEAD, NO_BODY, Response, refused
 from contracts.incidents import report
+from contracts.json_body import json_body
+from contracts.origins import Origins
 from contracts.paths import canonical_room_id, is_id
 from contracts.queries import Parameters, parameters
 from realtime.auth import ServiceKeys
 from realtime.core.rows import RoomKey
 from realtime.engine.rooms import Rooms
 from realtime.engine.store import StorageUnavailable
-
-JSON = b"application/json"
 
 
 class Request(NamedTuple):
@@ -47,12 +47,7 @@ class Request(NamedTuple):
 
     def body(self, limit_bytes: int) -> bytes:
         """The JSON body. Raises 413 and 415."""
-        kind = self.sent.header(b"content-type")
-        if kind != JSON and kind.partition(b";")[0].strip().lower() != JSON:
-            raise RoomError(Code.UNSUPPORTED_MEDIA_TYPE)
-        if len(self.sent.body) > limit_bytes:
-            raise RoomError(Code.PAYLOAD_TOO_LARGE)
-        return self.sent.body
+        return json_body(self.sent, limit_bytes)
 
 
 class Answer(NamedTuple):
@@ -66,20 +61,27 @@ Handler = Callable[[Request], Awaitable[Answer]]
 
 
 class Route(NamedTuple):
-    """What is done at the paths of this form, by the one method that they take. `body_max` says how
-    many bytes of a request's body are worth reading; NO_BODY: none."""
+    """What is done at the paths of this form, by the one method that they take; by HEAD too where
+    that is GET. `body_max` says how many bytes of a request's body are worth reading; NO_BODY:
+    none."""
 
     pattern: re.Pattern[str]
     method: str
     handler: Handler
     body_max: Callable[[exchange.Request], int] = lambda _: NO_BODY
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """All methods that these paths take."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
 
 class HttpApplication:
     """Answers requests; every refusal is the catalogue's JSON."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], origins: Origins) -> None:
         self._routes = routes
+        self._origins = origins
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         await serve(self, scope, receive, send)
@@ -89,25 +91,35 @@ class HttpApplication:
         for route in self._routes:
             if match := route.pattern.fullmatch(request.path):
                 request.route = route, match.groupdict()
-                return route.body_max(request) if request.method == route.method else NO_BODY
+                return route.body_max(request) if request.method in route.methods else NO_BODY
         return NO_BODY
 
     async def respond(self, request: exchange.Request) -> Response:
         """Do it."""
         try:
-            handler, path = _handler(request)
-            status, answered = await handler(Request(request, path))
-            return Response(status, JSON_HEAD, jsonio.encode(answered))
+            response = cors.preflight(request) or await _answer(request)
         except Exception as error:  # noqa: BLE001  every failure has an answer
-            return refused(_as_room_error(error))
+            response = refused(_as_room_error(error))
+        return cors.marked(response, request, self._origins)
+
+    def refusal(self, request: exchange.Request, error: RoomError) -> Response:
+        """The answer to a request for which nothing is done."""
+        return cors.marked(refused(error), request, self._origins)
+
+
+async def _answer(request: exchange.Request) -> Response:
+    handler, path = _handler(request)
+    status, answered = await handler(Request(request, path))
+    return Response(status, JSON_HEAD, jsonio.encode(answered))
 
 
 def _handler(request: exchange.Request) -> tuple[Handler, dict[str, str]]:
     if request.route is None:
         raise RoomError(Code.NOT_FOUND)
     route, path = request.route
-    if request.method != route.method:
-        raise MethodNotAllowed(route.method)
+    if request.method not in route.methods:
+        allowed = ", ".join(route.methods)
+        raise RoomError(Code.METHOD_NOT_ALLOWED, headers={"Allow": allowed})
     return route.handler, path
 
 
@@ -115,16 +127,3 @@ def _as_room_error(error: Exception) -> RoomError:
     if isinstance(error, StorageUnavailable):
         return RoomError(Code.STORAGE_UNAVAILABLE)
     return error if isinstance(error, RoomError) else report(error, "http")
-
-
-class MethodNotAllowed(RoomError):
-    """405, with the header that names what is allowed."""
-
-    def __init__(self, allowed: str) -> None:
-        super().__init__(Code.METHOD_NOT_ALLOWED)
-        self.allowed = allowed
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The Allow header."""
-        return {"Allow": self.allowed}

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable
 from typing import assert_never
 
+from django.conf import settings
+
+from config.env import Environment
 from contracts import exchange, jsonio
 from contracts.errors import Code, RoomError, bad_request
 from contracts.http import (
@@ -18,6 +21,7 @@ from contracts.http import (
     RetryAlarms,
 )
 from contracts.limits import BODY_MAX_BYTES, SERVICE_BODY_MAX_BYTES
+from contracts.origins import Origins
 from contracts.paths import is_id
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.usernames import clean_username
@@ -77,6 +81,12 @@ async def state(request: Request) -> Answer:
     """A room's summary, for anybody who knows its id."""
     rooms = (await runtime()).rooms
     return Answer(200, await rooms.look(request.room_in(rooms)))
+
+
+async def room_path(request: Request) -> Answer:
+    """The path of a room's sockets, asked for by HTTP. Raises UPGRADE_REQUIRED."""
+    request.room_in((await runtime()).rooms)
+    raise RoomError(Code.UPGRADE_REQUIRED)
 
 
 async def listed(request: Request) -> Answer:
@@ -155,10 +165,14 @@ ROUTES = [
     Route(re.compile(_ROOM + "/state"), "GET", state),
     Route(re.compile(_ROOM + "/matches"), "GET", matches),
     Route(re.compile(_ROOM + "/control"), "POST", control, _of_services(SERVICE_BODY_MAX_BYTES)),
+    Route(re.compile(_ROOM), "GET", room_path),
     Route(re.compile(_PARTY), "GET", listed),
     Route(re.compile("/matches/(?P<match_id>[^/]+)"), "GET", match),
     Route(re.compile("/leaderboard"), "GET", leaderboard),
     Route(re.compile("/healthz"), "GET", healthz),
     Route(re.compile("/readyz"), "GET", readyz),
 ]
-http_application = HttpApplication(ROUTES)
+environment: Environment = settings.GREENROOM
+http_application = HttpApplication(
+    ROUTES, Origins(environment.allowed_origins, development=not environment.production)
+)

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Collection
 from math import ceil
 from types import FrameType
 
@@ -61,7 +62,7 @@ class Server(uvicorn.Server):
         return time.monotonic() < until and not self.force_exit
 
     def _websockets(self) -> list[WebSocketProtocol]:
-        connections = self.server_state.connections
+        connections: Collection[object] = self.server_state.connections
         return [one for one in connections if isinstance(one, WebSocketProtocol)]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

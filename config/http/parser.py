@@ -18,6 +18,7 @@ from contracts.incidents import report
 
 PIECE_BYTES = 16 * 1024  # fed at a time; limits are looked at between two pieces
 HEAD_MAX_BYTES = 16 * 1024
+HEAD_READ_MAX_BYTES = 64 * 1024  # of a head that is refused as too large: it may name an Origin
 HEADERS_MAX = 100
 FRAMING_MAX_BYTES = 64 * 1024  # of a body's chunks, beside what is in them
 IGNORED_MAX_BYTES = 2 * 1024 * 1024  # of a body that nobody wants to read
@@ -61,6 +62,7 @@ class RequestParser:
         self._sockets = sockets
         self.begun = False  # and not complete
         self.stage = 0  # counts messages and their heads: when it moves, there was progress
+        self.head_too_large = False  # which is said when the head is complete
         self.upgrade: Incoming | None = None  # a WebSocket's handshake, complete
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
@@ -91,13 +93,25 @@ class RequestParser:
         """The request whose body is missing."""
         return None if self._taken else self._request
 
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        """The headers so far of the request that is on its way."""
+        return self._headers if self.begun else {}
+
     def feed(self, data: bytes) -> bytes:
         """Read up to PIECE_BYTES. Returns what follows a WebSocket's handshake. Raises RoomError:
         then nothing more can be read."""
+        rest = self._read(data)
+        while rest and not self.upgrade:
+            rest = self._read(rest)
+        return rest
+
+    def _read(self, data: bytes) -> bytes:
+        """Returns what is still to be read, after a head that offers an upgrade."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            return data[upgrade.args[0] :]
+            return self._head_again() + data[upgrade.args[0] :]
         except httptools.HttpParserCallbackError as error:
             raise _reason(error) from None
         except httptools.HttpParserError:
@@ -106,16 +120,41 @@ class RequestParser:
             self._bound(len(data))
         return b""
 
+    def _head_again(self) -> bytes:
+        """The head of a request whose upgrade is not taken, without the offer, and for a new
+        parser: behind an offer httptools reads no body, and may take the connection for ended."""
+        if self.upgrade:
+            return b""
+        line = b"%b %b HTTP/%b" % (
+            self._parser.get_method(),
+            self._target,
+            self._parser.get_http_version().encode(),
+        )
+        self._parser = httptools.HttpRequestParser(self)
+        headers = self._headers.items()
+        lines = [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
+        return b"\r\n".join([line, *lines, b"", b""])
+
     def _bound(self, more: int) -> None:
         self._fed += more
         if self._request is None:
-            if self._fed > HEAD_MAX_BYTES:
-                raise _head_too_large()
+            self._bound_head()
         elif self._taken:
             if self._fed > IGNORED_MAX_BYTES:
                 raise RoomError(Code.PAYLOAD_TOO_LARGE)
         elif self._fed - len(self._body) > FRAMING_MAX_BYTES:
             raise RoomError(Code.PAYLOAD_TOO_LARGE)
+
+    def _bound_head(self) -> None:
+        if self._fed > HEAD_READ_MAX_BYTES:
+            raise head_too_large()
+        if self._fed > HEAD_MAX_BYTES and not self.head_too_large:
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        """Not at once: what is left of the head may name the Origin of the page that asks."""
+        self.head_too_large = True
+        self.stage += 1
 
     def on_message_begin(self) -> None:
         self.begun = True
@@ -128,7 +167,8 @@ class RequestParser:
         self._taken = False
 
     def on_url(self, url: bytes) -> None:
-        self._target += url
+        if not self.head_too_large:
+            self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._request:
@@ -136,10 +176,10 @@ class RequestParser:
         name, headers = name.lower(), self._headers
         if name in headers:
             self._repeat(name, value)
-        elif len(headers) >= HEADERS_MAX:
-            raise _head_too_large()
-        else:
+        elif len(headers) < HEADERS_MAX or name == b"origin":
             headers[name] = value
+        elif not self.head_too_large:
+            self._refuse_head()
 
     def _repeat(self, name: bytes, value: bytes) -> None:
         self._repeated += 1
@@ -148,14 +188,16 @@ class RequestParser:
         self._headers[name] += (b"; " if name == b"cookie" else b",") + value
 
     def on_headers_complete(self) -> None:
-        headers, parser = self._headers, self._parser
+        if self.head_too_large:
+            raise head_too_large()
+        headers = self._headers
         request = self._request = self._made(headers)
         self.stage += 1
         self._fed = 0
-        if b"transfer-encoding" in headers or headers.get(b"content-length", b"").strip(b"0"):
-            self._expect_body(request)
-        elif parser.should_upgrade():
+        if self._parser.should_upgrade():
             self._upgrade(request)
+        elif _has_body(headers):
+            self._expect_body(request)
         else:
             self._route(request)
 
@@ -191,8 +233,6 @@ class RequestParser:
         """A coding that nobody undoes here is refused; a list of several is."""
         if request.headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             raise RoomError(Code.BAD_REQUEST, "This server reads no such Transfer-Encoding")
-        if self._parser.should_upgrade():
-            request.keep_alive = False
         waits = request.headers.get(b"expect", b"").lower() == b"100-continue"
         request.expects = waits and self._parser.get_http_version() == "1.1"
         self._body_max = self._route(request)
@@ -201,23 +241,27 @@ class RequestParser:
             self._hand_over(request)
 
     def _upgrade(self, request: Incoming) -> None:
-        """Whoever asks for what we don't have gets an answer, and then has to connect anew."""
-        request.keep_alive = False
+        """Take a WebSocket's handshake. Any other offer is ignored: the request is read again."""
+        self._taken = True
         if self._sockets and self._asks_for_socket(request):
-            self.upgrade, self._taken = request, True
-        else:
-            self._route(request)
+            self.upgrade = request
 
     def _asks_for_socket(self, request: Incoming) -> bool:
-        """By GET, and in HTTP/1.1: an older one has no upgrades (RFC 9110, 7.8; RFC 6455, 4.1)."""
-        named = request.headers.get(b"upgrade", b"").lower() == b"websocket"
-        return named and request.method == "GET" and self._parser.get_http_version() == "1.1"
+        """By GET without a body, and in HTTP/1.1: an older one has no upgrades (RFC 9110, 7.8; RFC
+        6455, 4.1)."""
+        if request.headers.get(b"upgrade", b"").lower() != b"websocket" or request.method != "GET":
+            return False
+        return self._parser.get_http_version() == "1.1" and not _has_body(request.headers)
 
     def _hand_over(self, request: Incoming) -> None:
         self._taken = True
         if self._body:
             request.body, self._body = bytes(self._body), bytearray()
         self._take(request)
+
+
+def _has_body(headers: dict[bytes, bytes]) -> bool:
+    return bool(b"transfer-encoding" in headers or headers.get(b"content-length", b"").strip(b"0"))
 
 
 def _origin_form(target: bytes) -> bytes:
@@ -249,5 +293,5 @@ def _no_http() -> RoomError:
     return RoomError(Code.BAD_REQUEST, "This is no HTTP request")
 
 
-def _head_too_large() -> RoomError:
+def head_too_large() -> RoomError:
     return RoomError(Code.PAYLOAD_TOO_LARGE, "The head of the request is too large", status=431)

@@ -16,15 +16,16 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from config.http.parser import PIECE_BYTES, Incoming, RequestParser
+from config.http.parser import PIECE_BYTES, Incoming, RequestParser, head_too_large
 from contracts.bodies import BODY_WITHIN_S, late
 from contracts.deadline import Deadline
 from contracts.errors import Code, RoomError
-from contracts.exchange import CLOSE, NO_BODY, Ends, Response, Service, refused
+from contracts.exchange import CLOSE, NO_BODY, Ends, Response, Service
 from contracts.incidents import report
 
 HEAD_WITHIN_S = 10.0  # from its first byte
 REST_WITHIN_S = 10.0  # of a request, once the one before it or it itself is answered
+REFUSED_HEAD_WITHIN_S = 1.0  # the rest of a head that is too large
 STALLED_S = 30.0  # a reader who takes nothing for so long is given up
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 END = b"\r\n"
@@ -69,6 +70,7 @@ class ServiceProtocol(asyncio.Protocol):
         self._busy = False  # answering
         self._ends = False  # the next request is the last
         self._last = False  # no request is read any more
+        self._half_closed = False  # the caller sends nothing more, and may still read
         self._reads = True  # and the transport brings what comes
         self._resuming = False  # the next piece has its turn soon
         self._paused = False  # the other end reads too slowly
@@ -98,6 +100,14 @@ class ServiceProtocol(asyncio.Protocol):
         elif not self._last:
             self._feed(data)
 
+    def eof_received(self) -> bool:
+        """The caller sends nothing more. What it asked in full is answered, then the connection
+        closes. Returns whether it stays open until then: with TLS it can't."""
+        self._half_closed = True
+        if not self._unread:
+            self._read_no_more()
+        return self._parser.ends.scheme == "http"
+
     def pause_writing(self) -> None:
         """The caller does not read what it is sent: nothing more is read from it, either."""
         self._paused = True
@@ -121,7 +131,9 @@ class ServiceProtocol(asyncio.Protocol):
         self._ends = True
         if self._busy:
             self._last = True
-        elif not self._parser.awaited:
+        elif self._parser.awaited:
+            self._deadline.set(self._within(BODY_WITHIN_S))
+        else:
             self._close()
 
     # Requests
@@ -134,6 +146,8 @@ class ServiceProtocol(asyncio.Protocol):
             self._feed(piece)
         if self._last:
             self._unread = b""
+        elif self._half_closed and not self._unread:
+            self._read_no_more()
         self._flow()
         if self._may_read_on and not self._resuming:
             self._resuming = True
@@ -165,7 +179,13 @@ class ServiceProtocol(asyncio.Protocol):
         """A head and a body have their time each, however many pieces they come in."""
         if self._stage != self._parser.stage:
             self._stage = self._parser.stage
-            self._deadline.set(BODY_WITHIN_S if self._parser.in_body else HEAD_WITHIN_S)
+            self._deadline.set(self._patience_s)
+
+    @property
+    def _patience_s(self) -> float:
+        if self._parser.head_too_large:
+            return REFUSED_HEAD_WITHIN_S
+        return BODY_WITHIN_S if self._parser.in_body else HEAD_WITHIN_S
 
     def _route(self, request: Incoming) -> int:
         body_max = self._service.route(request)
@@ -192,7 +212,7 @@ class ServiceProtocol(asyncio.Protocol):
         if self._parser.in_rest:
             self._read_no_more()
             return
-        refusal = Incoming("", "", b"", {}, self._parser.ends)
+        refusal = Incoming("", "", b"", self._parser.headers, self._parser.ends)
         refusal.keep_alive, refusal.refusal = False, error
         self._take(refusal)
 
@@ -202,7 +222,7 @@ class ServiceProtocol(asyncio.Protocol):
         self._busy = True
         self._deadline.clear()
         if request.refusal:
-            self._finish(request, refused(request.refusal))
+            self._finish(request, self._service.refusal(request, request.refusal))
         else:
             task = self._loop.create_task(self._ask(request))
             self._state.tasks.add(task)
@@ -211,7 +231,7 @@ class ServiceProtocol(asyncio.Protocol):
         try:
             response = await self._service.respond(request)
         except Exception as bug:  # noqa: BLE001  every request has an answer
-            response = refused(report(bug, "http"))
+            response = self._service.refusal(request, report(bug, "http"))
         except asyncio.CancelledError:
             self._close()
             raise
@@ -266,7 +286,9 @@ class ServiceProtocol(asyncio.Protocol):
         self._deadline.set(REST_WITHIN_S if self._rests else self._keep_alive_s)
 
     def _flow(self) -> None:
-        """Read only when there is room for what comes."""
+        """Read only when there is room for what comes, and anything may come."""
+        if self._half_closed:
+            return
         reads = not (self._waiting or self._unread or self._paused)
         if reads != self._reads and not self._transport.is_closing():
             self._reads = reads
@@ -290,6 +312,14 @@ class ServiceProtocol(asyncio.Protocol):
 
     # Ends
 
+    def _within(self, patience_s: float) -> float:
+        """A caller's time. At the end of the server all that it may need fits into the server's: a
+        third for a body, one for its answer, one to read that."""
+        server_s = self._config.timeout_graceful_shutdown
+        if not self._ends or server_s is None:
+            return patience_s
+        return min(patience_s, server_s / 3)
+
     def _read_no_more(self) -> None:
         """Hang up, when what was asked is answered."""
         self._last = True
@@ -299,13 +329,15 @@ class ServiceProtocol(asyncio.Protocol):
     def _waited_enough(self) -> None:
         if self._parser.awaited:
             self._refuse(late())
+        elif self._parser.head_too_large:
+            self._refuse(head_too_large())
         else:
             self._read_no_more()
 
     def _look_at_reader(self) -> None:
         """Whoever takes nothing more keeps no memory."""
         unsent = self._transport.get_write_buffer_size()
-        if unsent and unsent >= self._unsent:
+        if unsent and (self._ends or unsent >= self._unsent):
             self._transport.abort()
         elif unsent:
             self._unsent = unsent
@@ -318,7 +350,7 @@ class ServiceProtocol(asyncio.Protocol):
         self._transport.close()
         self._unsent = self._transport.get_write_buffer_size()
         if self._unsent:
-            self._drained.set(STALLED_S)
+            self._drained.set(self._within(STALLED_S))
 
     def _let_go(self) -> None:
         self._last = True

@@ -18,13 +18,14 @@ _VERSION = b"13"
 _REFUSALS = {
     HTTPStatus.BAD_REQUEST: Code.BAD_REQUEST,
     HTTPStatus.FORBIDDEN: Code.FORBIDDEN,
-    HTTPStatus.UPGRADE_REQUIRED: Code.BAD_REQUEST,
+    HTTPStatus.UPGRADE_REQUIRED: Code.UPGRADE_REQUIRED,
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: Code.PAYLOAD_TOO_LARGE,
     HTTPStatus.INTERNAL_SERVER_ERROR: Code.INTERNAL_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE: Code.REALTIME_UNAVAILABLE,
 }
+_OTHER_VERSION = "This server speaks version 13 of the WebSocket protocol"
 _KEY_BYTES = 16
-_OURS = (b"content-length", b"connection")  # headers of an answer that are not the application's
+_OURS = (b"content-length", b"connection", b"upgrade")  # of an answer: not the application's
 
 
 class BadHandshake(Exception):
@@ -76,7 +77,8 @@ def refuse(status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes
 
 def refusal(status: HTTPStatus) -> RoomError:
     """Why a handshake is refused that no application has judged."""
-    return RoomError(_REFUSALS[status], status=status)
+    version = status == HTTPStatus.UPGRADE_REQUIRED
+    return RoomError(_REFUSALS[status], _OTHER_VERSION if version else "", status=status)
 
 
 def _header(line: bytes) -> tuple[bytes, bytes]:

@@ -75,6 +75,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_drained",
         "_events",
         "_gone",
+        "_half_closed",
         "_hear",
         "_opening",
         "_pong",
@@ -116,6 +117,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._uncounted_since = 0.0
         self._reading_paused = self._resuming = False
         self._close_sent = self._gone = self.accepted = self.heard = False
+        self._half_closed = False  # the other side has ended its half before our answer
         self.due = self.patience_until = 0.0
 
     # What an application that knows this protocol does with it.
@@ -150,10 +152,15 @@ class WebSocketProtocol(asyncio.Protocol):
         self._disconnected(ABNORMAL)
         self._unread = b""
 
-    def eof_received(self) -> None:
-        """Nothing more comes. The transport closes itself, once it has sent what it holds."""
-        self._disconnected(ABNORMAL)
+    def eof_received(self) -> bool:
+        """Nothing more comes. A handshake is still answered; then the transport closes, once it has
+        sent what it holds. Returns whether it stays open until then."""
         self._limit_closing(CLOSE_TIMEOUT_S)
+        secure = self.transport.get_extra_info("sslcontext") is not None
+        self._half_closed = self._opening is not None and not secure
+        if not self._half_closed:
+            self._disconnected(ABNORMAL)
+        return self._half_closed
 
     def pause_writing(self) -> None:
         self._drained = asyncio.Event()
@@ -322,6 +329,9 @@ class WebSocketProtocol(asyncio.Protocol):
         early, self._unread = self._unread, b""
         if early:
             self._read(early)
+        if self._half_closed:
+            self._disconnected(ABNORMAL)
+            self._hang_up()
 
     def _turn_away(self, status: HTTPStatus) -> None:
         """Refuse a handshake that no application has judged."""

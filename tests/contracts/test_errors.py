@@ -20,6 +20,7 @@ STATUSES = {
     "PAYLOAD_TOO_LARGE": 413,
     "UNSUPPORTED_MEDIA_TYPE": 415,
     "IDEMPOTENCY_KEY_REUSED": 422,
+    "UPGRADE_REQUIRED": 426,
     "RATE_LIMITED": 429,
     "INTERNAL_ERROR": 500,
     "REALTIME_UNAVAILABLE": 503,
@@ -75,6 +76,18 @@ def test_over_a_socket_the_delay_is_in_the_payload():
 @pytest.mark.parametrize("code", [code for code in Code if CATALOGUE[code].status == 503])
 def test_every_503_advises_when_to_come_back(code):
     assert RoomError(code).headers == {"Retry-After": "1"}
+
+
+def test_what_requires_an_upgrade_says_to_which_protocol():
+    error = RoomError(Code.UPGRADE_REQUIRED)
+    assert error.headers == {"Upgrade": "websocket", "Connection": "Upgrade"}
+    assert (b"upgrade", b"websocket") in error.fields
+    assert "proxy" in error.message
+
+
+def test_an_error_may_bring_headers_of_its_own():
+    error = RoomError(Code.ROOM_BUSY, headers={"Allow": "GET"})
+    assert error.headers == {"Retry-After": "1", "Allow": "GET"}
 
 
 def test_other_errors_advise_nothing():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -97,10 +97,19 @@ def node():
 
 
 @contextmanager
-def both_tiers(database: Scratch, folder: Path, **environ: str) -> Iterator[Site]:
-    """The lobby and the realtime service, started at the same moment."""
+def both_tiers(
+    database: Scratch,
+    folder: Path,
+    *,
+    program: Callable[[str], Sequence[str]] | None = None,
+    **environ: str,
+) -> Iterator[Site]:
+    """The lobby and the realtime service, started at the same moment; `program` says what runs the
+    tier of a name, if not what `scripts/serve` runs."""
     environ = {**database.environ, **places(), "RATE_LIMITS": "off", **environ}
-    tiers = (server(name, environ, folder) for name in ("realtime", "lobby"))
+    tiers = [server(name, environ, folder) for name in ("realtime", "lobby")]
+    if program:
+        tiers = [tier.that_runs(*program(tier.name)) for tier in tiers]
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
         realtime, lobby = pool.map(stack.enter_context, tiers)
         yield Site(realtime, database, lobby)

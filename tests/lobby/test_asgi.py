@@ -137,11 +137,21 @@ class TestARefusalBeforeTheView:
         assert caller.headers[b"access-control-allow-origin"] == b"http://localhost:3000"
         assert caller.headers[b"vary"] == b"Origin"
 
-    def test_to_a_page_of_ours_is_for_no_other(self):
+    @pytest.mark.parametrize("path", ["/admin/login/", "/api/schema", "/nothing"])
+    def test_of_a_page_of_ours_too(self, path):
         headers = {b"origin": b"http://localhost:3000"}
-        caller = whole(path="/admin/login/", query_string=b"a=\xff", headers=headers).call()
+        caller = whole(path=path, query_string=b"a=\xff", headers=headers).call()
         assert caller.status == 400
-        assert b"access-control-allow-origin" not in caller.headers
+        assert caller.headers[b"access-control-allow-origin"] == b"http://localhost:3000"
+        assert b"access-control-allow-credentials" not in caller.headers
+
+    def test_that_comes_of_a_body_too_late_as_well(self, monkeypatch):
+        monkeypatch.setattr(bodies, "BODY_WITHIN_S", 0.05)
+        headers = {b"origin": b"http://localhost:3000", b"content-type": b"application/json"}
+        caller = Caller(b'{"user', headers=headers).call()
+        assert caller.status == 400
+        assert caller.headers[b"access-control-allow-origin"] == b"http://localhost:3000"
+        assert caller.headers[b"x-content-type-options"] == b"nosniff"
 
 
 class TestAnAnswer:
@@ -172,7 +182,7 @@ class TestABugBeforeTheView:
         def explode(*_):
             raise KeyError("what a player wrote")
 
-        monkeypatch.setattr("lobby.cors.preflight", explode)
+        monkeypatch.setattr("contracts.cors.preflight", explode)
         caller = whole().call()
         assert (caller.status, caller.code) == (500, "INTERNAL_ERROR")
         assert caller.headers[b"content-type"] == b"application/json"

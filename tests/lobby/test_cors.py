@@ -7,6 +7,7 @@ from lobby.asgi import LobbyApplication
 from tests.support.browser import AsgiTransport
 
 PAGE = "http://localhost:5173"  # allowed in development
+TRACING = ["traceparent", "tracestate", "baggage", "sentry-trace", "x-request-id"]
 
 
 def preflight(browser, origin, path="/api/rooms"):
@@ -23,7 +24,8 @@ def test_an_allowed_page_may_ask(browser):
     assert (response.status_code, response.content) == (204, b"")
     assert response.headers["access-control-allow-origin"] == PAGE
     assert "POST" in response.headers["access-control-allow-methods"]
-    assert response.headers["access-control-allow-headers"] == "Content-Type, Idempotency-Key"
+    allowed = response.headers["access-control-allow-headers"].split(", ")
+    assert {"Content-Type", "Idempotency-Key", *TRACING} == set(allowed)
 
 
 @pytest.mark.parametrize("path", ["/api/rooms", "/api/rooms/ROOM23/join", "/api/rooms/ROOM23"])
@@ -87,3 +89,30 @@ def test_in_production_no_other_may_and_the_log_says_what_to_set(production, ori
 def test_the_lobbys_own_pages_are_not_logged(production, caplog):
     production.post("/api/rooms", json={"username": "a"}, headers={"origin": "http://localhost"})
     assert caplog.messages == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/healthz", 200),
+        ("HEAD", "/api/rooms", 200),
+        ("GET", "/api/nothing", 404),
+        ("DELETE", "/api/rooms", 405),
+        ("GET", "/api/schema", 200),
+        ("GET", "/api/docs", 200),
+        ("OPTIONS", "/api/schema", 204),
+        ("DELETE", "/api/schema", 405),
+        ("GET", "/nothing", 404),
+        ("GET", "/admin/", 302),
+        ("GET", "/static/nothing", 404),
+    ],
+)
+def test_an_allowed_page_may_read_every_answer_of_every_path(browser, method, path, status):
+    response = browser.request(method, path, headers={"origin": PAGE})
+    assert response.status_code == status
+    assert response.headers["access-control-allow-origin"] == PAGE
+    assert "Origin" in response.headers.get_list("vary")
+    foreign = browser.request(method, path, headers={"origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in foreign.headers
+    assert preflight(browser, PAGE, path).status_code == 204

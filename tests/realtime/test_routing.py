@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import gzip
 import time
 from typing import Any, get_args
 
@@ -21,6 +22,7 @@ from realtime.core.commands import Connect, EndRoom, Receive, Remove
 from realtime.core.commands import RetryAlarms as Retry
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection
+from realtime.routing import ROUTES
 from realtime.runtime import Runtime
 from tests.support.engine import RecordingWire
 from tests.support.listings import keep_rooms, listing_of, match
@@ -29,6 +31,15 @@ from tests.support.stores import batch, room, told
 NOW = time.time()
 KEY = "a-service-key"
 ROOM = "/parties/leet99/K7PQ2M"
+PATHS = {
+    routing._ROOM + "/state": ROOM + "/state",
+    routing._ROOM + "/matches": ROOM + "/matches",
+    routing._PARTY: "/parties/leet99",
+    "/matches/(?P<match_id>[^/]+)": "/matches/m_1",
+    "/leaderboard": "/leaderboard",
+    "/healthz": "/healthz",
+    "/readyz": "/readyz",
+}
 ALICE = {
     "playerId": "p_alice",
     "playerToken": "pt_alice",
@@ -50,6 +61,14 @@ class Service:
 
     async def get(self, path: str, status: int = 200, **how: Any):
         return self._body(await self._client.get(path, **how), status)
+
+    async def ask(self, method: str, path: str, body: bytes = b"", headers=None):
+        """The whole answer."""
+        known = {"Authorization": f"Bearer {KEY}"}
+        if body:
+            known["Content-Type"] = "application/json"
+        headers = {**known, **(headers or {})}
+        return await self._client.request(method, path, content=body, headers=headers)
 
     async def post(self, path: str, body, status: int = 200, key: str = KEY):
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
@@ -265,6 +284,99 @@ class TestReadiness:
             assert (await service.get("/readyz", headers=right))["status"] == "ok"
             refused = await service.get("/readyz", 401, headers=wrong)
             assert refused["error"]["code"] == "UNAUTHORIZED"
+
+        story(asked)
+
+
+class TestTheEdgesOfHttp:
+    def test_head_is_answered_wherever_get_is(self, story):
+        async def asked(service):
+            await service.post(ROOM + "/register", ALICE)
+            for route in ROUTES:
+                if route.method != "GET" or route.handler is routing.room_path:
+                    continue
+                path = PATHS[route.pattern.pattern]
+                got, head = await service.ask("GET", path), await service.ask("HEAD", path)
+                assert (head.status_code, head.content) == (got.status_code, b"")
+                assert head.headers == got.headers
+                wrong = await service.ask("PUT", path)
+                assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD")
+
+        story(asked)
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_a_rooms_path_without_an_upgrade_says_what_a_proxy_drops(self, story, method):
+        async def asked(service):
+            for party in ("leet99", "chat"):
+                answer = await service.ask(method, f"/parties/{party}/K7PQ2M?_pk=1")
+                assert answer.status_code == 426
+                assert answer.headers["upgrade"] == "websocket"
+                assert answer.headers["connection"] == "Upgrade"
+                if method == "GET":
+                    error = answer.json()["error"]
+                    assert error["code"] == "UPGRADE_REQUIRED"
+                    assert all(word in error["message"] for word in ("proxy", "Upgrade"))
+
+        story(asked)
+
+    def test_what_is_no_rooms_path_requires_no_upgrade(self, story):
+        async def asked(service):
+            for path in ("/parties/nosuch/K7PQ2M", "/parties/leet99/a.b", "/parties/leet99/a%00"):
+                assert (await service.ask("GET", path)).status_code == 404
+            assert (await service.ask("POST", ROOM)).status_code == 405
+
+        story(asked)
+
+    @pytest.mark.parametrize("path", ["/register", "/control"])
+    def test_a_body_may_have_a_byte_order_mark(self, story, path):
+        async def asked(service):
+            await service.post(ROOM + "/register", ALICE)
+            body = ALICE if path == "/register" else {"action": "retry-alarms"}
+            await service.post(ROOM + path, b"\xef\xbb\xbf" + msgspec.json.encode(body))
+
+        story(asked)
+
+    @pytest.mark.parametrize("path", ["/register", "/control"])
+    def test_a_compressed_body_is_refused_by_name(self, story, path):
+        async def asked(service):
+            packed = gzip.compress(msgspec.json.encode(ALICE))
+            answer = await service.ask("POST", ROOM + path, packed, {"Content-Encoding": "gzip"})
+            assert answer.status_code == 415
+            assert "Content-Encoding" in answer.json()["error"]["message"]
+            assert answer.headers["accept-encoding"] == "identity"
+            assert (await service.ask("GET", ROOM + "/state")).status_code == 404
+
+        story(asked)
+
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("GET", "/healthz", 200),
+            ("GET", "/readyz", 200),
+            ("GET", ROOM + "/state", 404),
+            ("GET", ROOM, 426),
+            ("GET", "/nothing", 404),
+            ("POST", "/healthz", 405),
+            ("GET", "/leaderboard?window=x", 400),
+            ("POST", ROOM + "/register", 415),
+        ],
+    )
+    def test_an_allowed_page_may_read_every_answer(self, story, method, path, status):
+        async def asked(service):
+            page = "http://localhost:3000"
+            answer = await service.ask(method, path, headers={"Origin": page})
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == page
+            assert answer.headers["vary"] == "Origin"
+            for origin in ({"Origin": "https://evil.example"}, {}):
+                foreign = await service.ask(method, path, headers=origin)
+                assert "access-control-allow-origin" not in foreign.headers
+                assert foreign.headers["vary"] == "Origin"
+            asks = {"Origin": page, "Access-Control-Request-Method": method}
+            preflight = await service.ask("OPTIONS", path, headers=asks)
+            assert preflight.status_code == 204
+            assert preflight.headers["access-control-allow-origin"] == page
+            assert "traceparent" in preflight.headers["access-control-allow-headers"]
 
         story(asked)
 

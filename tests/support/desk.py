@@ -13,10 +13,12 @@ from uvicorn.server import ServerState
 from config.http.protocol import ServiceProtocol
 from contracts.asgi import serve
 from contracts.bodies import Receive, Send
-from contracts.exchange import NO_BODY, Request, Response
+from contracts.errors import RoomError
+from contracts.exchange import NO_BODY, Request, Response, refused
 
 BODY_MAX = 100
 KEEP_ALIVE_S = 5
+GRACE_S = 6  # that the server gives its callers when it ends
 STALL_S = 1.5  # while the event loop stands still
 TEXT = b"content-type: text/plain\r\n"
 
@@ -55,6 +57,9 @@ class Desk:
             return Response(413, TEXT, b"too large")
         return Response(200, TEXT, f"{request.method} {request.path} ".encode() + request.body)
 
+    def refusal(self, request: Request, error: RoomError) -> Response:
+        return refused(error).also(b"x-origin: %b\r\n" % request.header(b"origin"))
+
     def tell(self) -> None:
         """Answer who waits longest."""
         self.held.popleft().set_result(None)
@@ -63,7 +68,8 @@ class Desk:
 class Wire:
     """A transport. What is written lies in a buffer when nobody reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, secure: bool = False) -> None:
+        self._secure = secure
         self.sent = b""
         self.unsent = 0
         self.reads = True
@@ -78,7 +84,8 @@ class Wire:
         return self.unsent
 
     def get_extra_info(self, name: str, default: object = None) -> object:
-        return {"peername": ("192.0.2.1", 5), "sockname": ("192.0.2.2", 80)}.get(name, default)
+        known = {"peername": ("192.0.2.1", 5), "sockname": ("192.0.2.2", 80)}
+        return object() if name == "sslcontext" and self._secure else known.get(name, default)
 
     def is_closing(self) -> bool:
         return self.closing
@@ -116,12 +123,18 @@ class Heard(NamedTuple):
 class Caller:
     """Somebody connected to a desk."""
 
-    def __init__(self, desk: Desk | None = None, sockets: type | None = None) -> None:
+    def __init__(
+        self, desk: Desk | None = None, sockets: type | None = None, *, secure: bool = False
+    ) -> None:
         self.desk = desk or Desk()
-        self.wire = Wire()
+        self.wire = Wire(secure=secure)
         self.state = ServerState()
         self.state.default_headers = [(b"date", b"today")]
-        config: Any = SimpleNamespace(timeout_keep_alive=KEEP_ALIVE_S, ws_protocol_class=sockets)
+        config: Any = SimpleNamespace(
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+            ws_protocol_class=sockets,
+        )
         self.protocol = ServiceProtocol(self.desk, config, self.state, {})
         self.wire.protocol = self.protocol
         self.protocol.connection_made(self.wire)  # type: ignore[arg-type]
@@ -130,6 +143,11 @@ class Caller:
         for piece in pieces:
             if not self.wire.closing:
                 self.wire.protocol.data_received(piece)
+
+    def ends_its_half(self) -> None:
+        """Say nothing more, and read on. A transport reads no more then, but may be asked to."""
+        assert self.protocol.eof_received()
+        self.wire.reads = False
 
     async def hears(self, *pieces: bytes) -> list[int]:
         """What it is answered, once nothing happens any more that needs no time."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from config.http.parser import (
     FRAMING_MAX_BYTES,
     HEAD_MAX_BYTES,
+    HEAD_READ_MAX_BYTES,
     HEADERS_MAX,
     PIECE_BYTES,
     RequestParser,
@@ -115,8 +116,25 @@ def test_chunks_in_an_older_protocol_end_the_connection():
 class TestAHead:
     @pytest.mark.parametrize("piece", [1000, PIECE_BYTES])
     def test_without_end_is_refused(self, piece):
-        assert Reading().refused(START + b"A: " + b"x" * 3 * HEAD_MAX_BYTES, piece) == 431
-        assert Reading().refused(b"GET /" + b"x" * 3 * HEAD_MAX_BYTES, piece) == 431
+        assert Reading().refused(START + b"A: " + b"x" * 2 * HEAD_READ_MAX_BYTES, piece) == 431
+        assert Reading().refused(b"GET /" + b"x" * 2 * HEAD_READ_MAX_BYTES, piece) == 431
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            b"GET /" + b"x" * 3 * HEAD_MAX_BYTES + b" HTTP/1.1\r\n",
+            START + b"A: " + b"x" * 3 * HEAD_MAX_BYTES + b"\r\n",
+            START + b"".join(b"a%d: x\r\n" % number for number in range(HEADERS_MAX + 1)),
+        ],
+        ids=["a target", "a header", "headers"],
+    )
+    def test_too_large_is_read_on_to_learn_which_page_asks(self, head):
+        reading = Reading()
+        reading.feed(head)
+        assert reading.parser.head_too_large
+        assert reading.refused(b"Origin: https://a.example\r\nB: c\r\n\r\n") == 431
+        assert reading.parser.headers[b"origin"] == b"https://a.example"
+        assert b"b" not in reading.parser.headers or len(reading.parser.headers) < HEADERS_MAX
 
     def test_of_sixteen_kilobytes_is_read(self):
         head = headers(b"A: " + b"x" * (HEAD_MAX_BYTES - len(headers(b"A: "))))
@@ -130,8 +148,10 @@ class TestAHead:
         assert len(Reading().feed(headers(*lines[1:])).found) == 1
 
     def test_has_no_more_even_while_it_lasts(self):
-        lines = b"".join(b"a%d: x\r\n" % number for number in range(HEADERS_MAX + 1))
-        assert Reading().refused(START + lines) == 431
+        lines = b"".join(b"a%d: x\r\n" % number for number in range(10 * HEADERS_MAX))
+        reading = Reading().feed(START + lines)
+        assert reading.parser.head_too_large
+        assert len(reading.parser.headers) == HEADERS_MAX
 
     def test_says_nothing_a_hundred_times(self):
         assert Reading().refused(headers(*[b"a: x"] * (HEADERS_MAX + 2))) == 400
@@ -217,6 +237,85 @@ def test_a_handshake_may_say_that_it_has_no_body(length):
     reading = Reading().feed(UPGRADE + length + b"\r\n")
     assert reading.parser.upgrade is not None
     assert reading.found == []
+
+
+OFFERS = [b"h2c", b"websocket", b"TLS/1.0", b"foo", b"h2c, websocket", b"h2c\r\nUpgrade: foo"]
+BODIES = {
+    "a length": (b"Content-Length: 5\r\n", b"hello", b"hello"),
+    "chunks": (b"Transfer-Encoding: chunked\r\n", b"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", b"hello"),
+    "no body": (b"", b"", b""),
+    "a length of nothing": (b"Content-Length: 0\r\n", b"", b""),
+}
+
+
+class TestAnUpgradeThatIsNotTaken:
+    """Found with curl --http2: behind an offer httptools read no body."""
+
+    @pytest.mark.parametrize("piece", [1, 7, PIECE_BYTES])
+    @pytest.mark.parametrize("offer", OFFERS)
+    @pytest.mark.parametrize(("framing", "sent", "body"), BODIES.values(), ids=BODIES)
+    def test_is_as_if_it_had_not_been_offered(self, piece, offer, framing, sent, body):
+        head = headers(b"Connection: Upgrade, X", b"Upgrade: " + offer, b"X: 1")
+        raw = head.replace(b"X: 1\r\n", b"X: 1\r\n" + framing) + sent
+        one, other, last = Reading().feed(raw + raw + PIPELINED[:36], piece).found
+        for request in (one, other):
+            assert (request.method, request.body, request.keep_alive) == ("POST", body, True)
+            assert request.header(b"x") == b"1"
+            assert not request.header(b"upgrade")
+        assert (last.path, last.query) == ("/a", b"b")
+
+    def test_leaves_the_target_and_its_repeated_headers_as_they_were(self):
+        raw = headers(
+            b"Connection: Upgrade", b"Upgrade: h2c", b"A: 1", b"a: 2", b"Cookie: b", b"Cookie: c"
+        )
+        (request,) = Reading().feed(raw.replace(b"POST /", b"GET http://else/%41?b=%42")).found
+        assert (request.target, request.path, request.query) == (b"/%41?b=%42", "/A", b"b=%42")
+        assert request.headers == {
+            b"host": b"desk",
+            b"connection": b"Upgrade",
+            b"a": b"1,2",
+            b"cookie": b"b; c",
+        }
+
+    def test_may_be_in_the_last_request(self):
+        head = headers(b"Connection: close, Upgrade", b"Upgrade: h2c", b"Content-Length: 1")
+        (request,) = Reading().feed(head + b"x").found
+        assert (request.body, request.keep_alive) == (b"x", False)
+
+    def test_is_nothing_in_an_older_protocol(self):
+        head = headers(b"Connection: Upgrade", b"Upgrade: websocket", b"Content-Length: 1")
+        (request,) = Reading().feed(head.replace(b"1.1", b"1.0") + b"x").found
+        assert (request.body, request.keep_alive) == (b"x", False)
+
+    def test_waits_to_be_asked_for_its_body(self):
+        lines = [b"Connection: Upgrade", b"Upgrade: h2c", b"Content-Length: 1"]
+        reading = Reading().feed(headers(*lines, b"Expect: 100-continue"))
+        assert reading.parser.awaited.expects
+        assert reading.feed(b"x").found[0].body == b"x"
+
+    def test_has_the_bounds_of_any_other(self):
+        lines = [b"Connection: Upgrade", b"Upgrade: h2c"]
+        (request,) = (
+            Reading(body_max=10).feed(headers(*lines, b"Content-Length: 11") + b"x" * 11).found
+        )
+        assert len(request.body) == 11
+        chunked = headers(*lines, b"Transfer-Encoding: chunked")
+        assert (
+            Reading().refused(chunked + b"1;" + b"x" * FRAMING_MAX_BYTES + b"\r\nx\r\n" * 2) >= 400
+        )
+        many = [b"a%d: x" % number for number in range(HEADERS_MAX)]
+        assert Reading().refused(headers(*lines, *many)) == 431
+
+    @pytest.mark.parametrize("piece", [1, 7, PIECE_BYTES])
+    @pytest.mark.parametrize("raw", TWO_WAYS.values(), ids=TWO_WAYS)
+    def test_opens_no_way_to_be_read_in_two_ways(self, raw, piece):
+        offering = raw.replace(b"\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n", 1)
+        assert Reading().refused(offering, piece) == 400
+
+    def test_does_not_nest_however_often_it_is_offered(self):
+        raw = b"GET / HTTP/1.1\r\nHost:a\r\nConnection:upgrade\r\nUpgrade:a\r\n\r\n"
+        count = PIECE_BYTES // len(raw)
+        assert len(Reading().feed(raw * count).found) == count
 
 
 def test_only_get_opens_a_websocket():

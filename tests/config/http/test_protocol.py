@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from config.http.protocol import HEAD_WITHIN_S, STALLED_S
+from config.http.protocol import HEAD_WITHIN_S, REFUSED_HEAD_WITHIN_S, STALLED_S
 from contracts.bodies import BODY_WITHIN_S
-from tests.support.desk import BODY_MAX, KEEP_ALIVE_S, Caller
+from tests.support.desk import BODY_MAX, GRACE_S, KEEP_ALIVE_S, Caller
 from tests.support.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
@@ -244,6 +244,153 @@ class TestPipelined:
         assert caller.wire.closing
 
 
+class TestWhoeverSendsNothingMore:
+    """The caller has ended its half of the connection, and waits for what it asked."""
+
+    @pytest.mark.parametrize("sent", [GET, POST, CHUNKED])
+    async def test_is_answered(self, caller, sent):
+        caller.says(sent)
+        caller.ends_its_half()
+        assert await caller.hears() == [200]
+        assert caller.answers[0].headers[b"connection"] == b"close"
+        assert caller.wire.closing
+        assert not caller.state.connections
+
+    async def test_is_answered_when_the_answer_is_ready(self, caller):
+        await caller.hears(get(b"/later"))
+        caller.ends_its_half()
+        await asyncio.sleep(100)
+        assert not caller.wire.closing
+        caller.desk.tell()
+        assert await caller.hears() == [200]
+        assert caller.wire.closing
+
+    async def test_is_answered_all_it_asked(self, caller):
+        await caller.hears(get(b"/later") + POST + CHUNKED + GET)
+        caller.ends_its_half()
+        caller.desk.tell()
+        assert await caller.hears() == [200] * 4
+        assert [b"connection" in one.headers for one in caller.answers] == [False] * 3 + [True]
+        assert caller.wire.closing
+
+    async def test_is_answered_what_waits_as_bytes(self, caller):
+        many = 5000
+        assert await caller.hears(get(b"/later") + GET * many) == []
+        caller.ends_its_half()
+        caller.desk.tell()
+        while not caller.wire.closing:
+            await caller.hears()
+        assert [one.status for one in caller.answers] == [200] * (many + 1)
+
+    async def test_is_answered_when_it_reads_again(self, caller):
+        await caller.hears(get(b"/later") + GET)
+        caller.protocol.pause_writing()
+        caller.ends_its_half()
+        caller.desk.tell()
+        assert await caller.hears() == [200]
+        caller.protocol.resume_writing()
+        assert await caller.hears() == [200, 200]
+        assert caller.wire.closing
+
+    @pytest.mark.parametrize("half", [b"", b"\r\n", GET[:-1], POST[:-1], CHUNKED[:-1]])
+    async def test_in_the_middle_of_a_request_is_hung_up_on(self, caller, half):
+        caller.says(half)
+        caller.ends_its_half()
+        assert await caller.hears() == []
+        assert caller.wire.closing
+        assert not caller.state.connections
+
+    @pytest.mark.parametrize("half", [GET[:-1], POST[:-1], CHUNKED[:-1]])
+    async def test_in_the_middle_of_a_second_request_is_answered_the_first(self, caller, half):
+        await caller.hears(get(b"/later") + half)
+        caller.ends_its_half()
+        caller.desk.tell()
+        assert await caller.hears() == [200]
+        assert caller.wire.closing
+
+    async def test_is_told_what_is_no_request(self, caller):
+        await caller.hears(get(b"/later") + b"rubbish\r\n\r\n")
+        caller.ends_its_half()
+        caller.desk.tell()
+        assert await caller.hears() == [200, 400]
+
+    async def test_is_not_listened_to_again(self, caller):
+        """At its end a stream tells it again as often as it is read."""
+        await caller.hears(get(b"/later"))
+        caller.ends_its_half()
+        caller.protocol.pause_writing()
+        caller.protocol.resume_writing()
+        assert not caller.wire.reads
+
+    async def test_keeps_no_memory_when_it_reads_nothing(self, caller):
+        caller.wire.unsent = 100_000
+        await caller.hears(GET)
+        caller.ends_its_half()
+        await asyncio.sleep(STALLED_S + 1)
+        assert caller.wire.aborted
+        assert not caller.state.connections
+
+    async def test_over_tls_is_closed_as_ever(self):
+        """There a transport that is kept open can't be written to."""
+        caller = Caller(secure=True)
+        await caller.hears(get(b"/later"))
+        assert caller.protocol.eof_received() is False
+
+
+class TestARefusalOfTheProtocol:
+    """Pages may read it, so the service has to know which page asked."""
+
+    ORIGIN = b"Origin: https://a.example\r\n"
+
+    def marked(self, caller):
+        return caller.answers[-1].headers[b"x-origin"] == b"https://a.example"
+
+    @pytest.mark.parametrize(
+        ("raw", "status"),
+        [
+            (b"GET / HTTP/1.1\r\n" + ORIGIN + b"Host: a\r\nHost: b\r\n\r\n", 400),
+            (b"POST / HTTP/1.1\r\n" + ORIGIN + b"Transfer-Encoding: gzip, chunked\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nA: " + b"x" * 40_000 + b"\r\n" + ORIGIN + b"\r\n", 431),
+            (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\n" + ORIGIN + b"\r\n", 431),
+            (CHUNKED.replace(b"Host", ORIGIN + b"Host").replace(b"3\r\nhel", b"x\r\nhel"), 400),
+            (get(b"/bug").replace(b"Host", ORIGIN + b"Host"), 500),
+            (get(b"/explode").replace(b"Host", ORIGIN + b"Host"), 500),
+        ],
+    )
+    async def test_names_it(self, caller, raw, status):
+        assert await caller.hears(raw) == [status]
+        assert self.marked(caller)
+
+    async def test_of_a_body_that_does_not_come_too(self, caller):
+        caller.says(POST[:-1].replace(b"Host", self.ORIGIN + b"Host"))
+        await asyncio.sleep(BODY_WITHIN_S + 0.1)
+        assert await caller.hears() == [400]
+        assert self.marked(caller)
+
+    async def test_of_what_follows_a_request_is_not_for_the_page_that_sent_that(self, caller):
+        sent = GET.replace(b"Host", self.ORIGIN + b"Host") + b"\0"
+        assert await caller.hears(sent) == [200, 400]
+        assert not self.marked(caller)
+
+    @pytest.mark.parametrize(
+        "head",
+        [
+            b"GET / HTTP/1.1\r\nA: " + b"x" * 40_000,
+            b"GET / HTTP/1.1\r\n" + b"".join(b"a%d: x\r\n" % n for n in range(200)),
+        ],
+        ids=["long", "of many lines"],
+    )
+    async def test_of_a_head_that_does_not_end_waits_a_second(self, caller, head):
+        assert await caller.hears(head) == []
+        await asyncio.sleep(REFUSED_HEAD_WITHIN_S + 0.1)
+        assert await caller.hears() == [431]
+        assert caller.wire.closing
+
+    async def test_of_a_head_has_a_limit_as_well(self, caller):
+        assert await caller.hears(b"GET /" + b"x" * 100_000) == [431]
+        assert caller.wire.closing
+
+
 class TestTime:
     @pytest.mark.parametrize("begun", [b"", b"G", GET[:-1], b"\r\n\r\n"])
     async def test_a_head_that_does_not_come_is_waited_for_ten_seconds(self, caller, begun):
@@ -386,6 +533,26 @@ class TestTheEndOfTheServer:
         assert await caller.hears(POST[-1:] + GET) == [200]
         assert caller.wire.closing
 
+    @pytest.mark.parametrize("sent", [POST[:-1], CHUNKED[:-1]])
+    async def test_waits_for_a_body_no_longer_than_the_server_does(self, caller, sent):
+        await caller.hears(sent)
+        caller.protocol.shutdown()
+        await asyncio.sleep(GRACE_S / 2)
+        assert await caller.hears() == [400]
+        assert not caller.state.connections
+
+    async def test_waits_no_longer_for_who_reads_nothing(self, caller):
+        caller.wire.unsent = 100_000
+        await caller.hears(get(b"/later"))
+        caller.protocol.shutdown()
+        caller.desk.tell()
+        assert await caller.hears() == [200]
+        assert caller.state.connections
+        caller.wire.unsent -= 1
+        await asyncio.sleep(GRACE_S / 2)
+        assert caller.wire.aborted
+        assert not caller.state.connections
+
     async def test_may_lose_patience(self, caller):
         await caller.hears(get(b"/later"))
         for task in caller.state.tasks:
@@ -473,10 +640,18 @@ class TestAWebSocket:
     @pytest.mark.parametrize("other", [b"h2c", b"websocket, h2c"])
     async def test_is_asked_for_by_its_name(self, caller, other):
         upgrade = HANDSHAKE.replace(b"WebSocket", other, 1)
-        assert await caller.hears(upgrade + GET) == [200]
+        assert await caller.hears(upgrade + GET) == [200, 200]
 
     async def test_has_no_place_where_there_are_none(self):
         caller = Caller()
-        assert await caller.hears(HANDSHAKE + GET) == [200]
+        assert await caller.hears(HANDSHAKE + GET) == [200, 200]
         assert caller.desk.asked[0].path == "/socket"
-        assert caller.wire.closing
+        assert not caller.wire.closing
+
+    @pytest.mark.parametrize("sockets", [None, SocketProtocol])
+    @pytest.mark.parametrize("at", [1, 40, 100, 150])
+    async def test_is_not_opened_by_a_request_with_a_body(self, sockets, at):
+        caller = Caller(sockets=sockets)
+        sent = HANDSHAKE.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\nhello")
+        assert await caller.hears(sent[:at], sent[at:] + GET) == [200, 200]
+        assert caller.bodies == [b"GET /socket hello", b"GET /a "]

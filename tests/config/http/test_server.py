@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from contextlib import contextmanager
@@ -92,6 +93,10 @@ class Talk:
 
     def status(self):
         return self.hears()[0]
+
+    def ends_its_half(self):
+        """Say nothing more, and listen."""
+        self.connection.shutdown(socket.SHUT_WR)
 
     def close(self):
         """The socket closes with the last that reads it."""
@@ -241,9 +246,69 @@ def test_who_goes_away_leaves_nothing_behind(running):
     with running.caller() as caller:
         caller.says(GET.replace(b"/a", b"/later"))
         until(lambda: running.desk.held)
+    running.tell()  # until then who is gone can't be told from who only sends nothing more
+    until(lambda: not (state.tasks or state.connections))
+
+
+def test_who_is_gone_for_certain_leaves_its_connection_at_once(running):
+    state = running.server.server_state
+    with running.caller() as caller:
+        caller.says(GET.replace(b"/a", b"/later"))
+        until(lambda: running.desk.held)
+        caller.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     until(lambda: not state.connections)
     running.tell()
     until(lambda: not state.tasks)
+
+
+class TestWhoeverSendsNothingMore:
+    """As `nc -N` and HTTP/1.0 clients end what they ask."""
+
+    @pytest.mark.parametrize("sent", [GET, POST, GET.replace(b"/a", b"/large")])
+    def test_is_answered_and_hung_up_on(self, running, sent):
+        with running.caller() as caller:
+            caller.says(sent).ends_its_half()
+            assert caller.status() == 200
+            assert caller.ends()
+
+    def test_is_answered_when_the_answer_is_ready(self, running):
+        with running.caller() as caller:
+            caller.says(GET.replace(b"/a", b"/later") + POST).ends_its_half()
+            running.tell()
+            assert caller.hears()[2] == b"GET /later "
+            assert caller.hears()[2] == b"POST /b hello"
+            assert caller.ends()
+
+    def test_is_answered_a_thousand_times(self, running):
+        with running.caller() as caller:
+            caller.says(GET * 1000).ends_its_half()
+            assert [caller.status() for _ in range(1000)] == [200] * 1000
+            assert caller.ends()
+
+    def test_in_the_middle_of_a_request_is_hung_up_on(self, running):
+        for at in range(len(POST)):
+            with running.caller() as caller:
+                caller.says(POST[:at]).ends_its_half()
+                assert caller.ends()
+
+    def test_and_is_gone_leaves_nothing_behind(self, running):
+        state = running.server.server_state
+        with running.caller() as caller:
+            caller.says(GET.replace(b"/a", b"/later") * 3).ends_its_half()
+            until(lambda: running.desk.held)
+        for _ in range(3):
+            running.tell()
+        until(lambda: not (state.tasks or state.connections))
+
+
+def test_an_upgrade_that_is_not_taken_is_ignored(running):
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHost"
+    with running.caller() as caller:
+        sent = POST.replace(b"Host", offer) + GET.replace(b"Host", offer) + GET
+        for at in range(1, len(sent), 7):
+            caller.says(sent[:at], sent[at:], pause_s=0.001)
+            assert caller.hears()[2] == b"POST /b hello"
+            assert caller.hears()[2] == caller.hears()[2] == b"GET /a "
 
 
 def test_the_server_ends_when_all_is_answered():

@@ -81,6 +81,44 @@ class Listener:
 # -- the handshake -------------------------------------------------------------------------------
 
 
+class TestAHandshakeOfAClientThatSendsNothingMore:
+    """It can join nothing, but is told whether it might have."""
+
+    async def test_is_answered_and_the_socket_is_over(self):
+        visit = await Visit().arrives()
+        visit.client.end()
+        await settled()
+        assert not visit.client.closing
+        await visit.app.send("accept")
+        await settled()
+        assert visit.client.status == 101
+        assert visit.client.lost
+        assert await visit.app.hears() == GONE
+
+    async def test_is_refused_as_any_other(self):
+        visit = await Visit().knocks()
+        visit.client.end()
+        await visit.app.send("close")
+        await settled()
+        assert visit.client.status == 403
+        assert visit.client.lost
+
+    async def test_has_what_was_sent_behind_it_read_before_the_end(self):
+        visit = await Visit().knocks(HANDSHAKE + text("hello"))
+        visit.client.end()
+        assert await visit.app.receive() == {"type": "websocket.connect"}
+        await visit.app.send("accept")
+        assert await visit.app.hears() == "hello"
+        assert await visit.app.hears() == GONE
+
+    async def test_that_nobody_answers_is_broken_off(self):
+        visit = await Visit().knocks()
+        visit.client.end()
+        await asyncio.sleep(CLOSE_TIMEOUT_S + 0.1)
+        assert visit.client.aborted
+        assert visit.client.lost
+
+
 async def test_an_application_is_asked_and_says_yes():
     visit = await Visit().arrives()
     assert visit.client.got == b""
@@ -120,7 +158,8 @@ async def test_a_bad_request_is_refused_and_nobody_is_asked(old, new, status):
     assert visit.client.status == status
     head, _, body = visit.client.got.partition(b"\r\n\r\n")
     assert b"content-type: application/json" in head
-    assert json.loads(body)["error"]["code"] == "BAD_REQUEST"
+    code = "UPGRADE_REQUIRED" if status == 426 else "BAD_REQUEST"
+    assert json.loads(body)["error"]["code"] == code
     assert visit.client.lost
     assert visit.app.started == 0
     assert visit.gone()

@@ -1,0 +1,52 @@
+"""Tells the operator that a process has no file descriptor left for another connection.
+
+libuv, which accepts connections, then accepts and closes each that comes, and tells nobody.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import resource
+import time
+from collections.abc import Callable
+
+LOOK_EVERY_S = 1
+SAY_EVERY_S = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class DescriptorWatch:
+    """Looks every LOOK_EVERY_S, as uvicorn's server calls it; says it once in SAY_EVERY_S."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._quiet_until = 0.0
+
+    async def __call__(self) -> None:
+        """Try to open a file."""
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            self._say(error)
+
+    def _say(self, error: OSError) -> None:
+        if self._clock() < self._quiet_until:
+            return
+        self._quiet_until = self._clock() + SAY_EVERY_S
+        if error.errno == errno.EMFILE:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            logger.error(
+                "this process has all the %d files open that RLIMIT_NOFILE allows: new connections "
+                "are closed unanswered. Raise the hard limit, now %d (ulimit -Hn; systemd: "
+                "LimitNOFILE), and start again",
+                soft,
+                hard,
+            )
+        elif error.errno == errno.ENFILE:
+            logger.error(
+                "this system has as many files open as it allows: new connections are closed "
+                "unanswered. Raise fs.file-max"
+            )
