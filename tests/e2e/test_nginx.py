@@ -8,11 +8,11 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.support.databases import PostgresDatabase, manage
 from tests.support.proxied import Proxied
 from tests.support.servers import until
-from tests.support.services import need_nginx, need_postgresql, need_redis
+from tests.support.services import need_nginx, need_redis
 from tests.support.site import refusal, together
+from tests.support.templates import postgresql_tables
 
 ROOMS = 50
 SHARE_MIN = 10  # of them, for each of two processes
@@ -132,8 +132,7 @@ def test_when_all_are_gone_it_is_said_in_json(site, proxied, gone):
 def shared(tmp_path):
     """Two processes that share their rooms."""
     need_nginx()
-    with PostgresDatabase.scratch(need_postgresql()) as database, ExitStack() as stack:
-        manage(database, "migrate", "--noinput", "--verbosity=0")
+    with postgresql_tables().copy(tmp_path) as database, ExitStack() as stack:
         yield Proxied(stack, [database, database], tmp_path, REDIS_URL=need_redis())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,8 @@ class Gate:
 
 
 async def readiness():
-    answer = await routing.readyz(None)
+    unread: Any = None  # of the request
+    answer: Any = await routing.readyz(unread)
     return answer.status, answer.body.checks
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from scripts.lib.bootstrap import ROOT
 from tests.support import site
-from tests.support.servers import PATIENCE_S
+from tests.support.servers import PATIENCE_S, pipe
 from tests.support.site import Socket
 
 CLIENTS = ROOT / "tests" / "e2e" / "clients"
@@ -81,7 +81,7 @@ class Page(Socket):
 
     def __exit__(self, *_: object) -> None:
         with suppress(BrokenPipeError):
-            self._node.stdin.close()
+            pipe(self._node.stdin).close()
         try:
             self._node.wait(QUIT_WITHIN_S)
         finally:
@@ -131,9 +131,9 @@ class Page(Socket):
                 self.heard_at = event["at"] / 1000
 
     def _command(self, command: str, **details: object) -> None:
-        self._node.stdin.write(json.dumps({"command": command, **details}) + "\n")
-        self._node.stdin.flush()
+        pipe(self._node.stdin).write(json.dumps({"command": command, **details}) + "\n")
+        pipe(self._node.stdin).flush()
 
     def _read(self) -> None:
-        for line in self._node.stdout:
+        for line in pipe(self._node.stdout):
             self._events.put(json.loads(line))

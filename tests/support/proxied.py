@@ -38,9 +38,11 @@ class Proxied:
             "RATE_LIMITS": "off",
         }
         self.lobby = server("lobby", {**lobby, **told, **environ}, folder)
-        for one in (*self.realtime, self.lobby, self.nginx):
-            stack.enter_context(one)
-        self.site = Site(self.nginx, databases[0], self.nginx)
+        for tier in (*self.realtime, self.lobby):
+            stack.enter_context(tier)
+        stack.enter_context(self.nginx)
+        gate: Any = self.nginx  # stands for both tiers
+        self.site = Site(gate, databases[0], gate)
         self._ring = Ring([f"127.0.0.1:{port}" for port in ports])
 
     def owner(self, room_id: str) -> Server:

@@ -38,7 +38,7 @@ class Reader:
 
     def _show(self, announcement: Announcement) -> None:
         self.shown.append((announcement.base, announcement.version))
-        self.texts += [effect.frame for effect in announcement.effects]
+        self.texts += [effect.frame for effect in announcement.effects if isinstance(effect, ToAll)]
 
     def _gap(self) -> None:
         self.gaps += 1

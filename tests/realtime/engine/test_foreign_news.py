@@ -43,7 +43,9 @@ def story(base: int, *, ours: bool = False, wait_s: float = 0.0) -> tuple[bool, 
         await bench.create("alice")
         other = Bench(bench.engine.store, process="there")  # has no memory of the room yet
         other.rooms._actor(KEY).showing.follow()
-        uuid = (await bench.engine.store.load(KEY)).uuid if ours else FOREIGN
+        kept = await bench.engine.store.load(KEY)
+        assert kept
+        uuid = kept.uuid if ours else FOREIGN
         other.rooms.heard(foreign(base, uuid))
         _, wire = await other.connect("alice")
         await settled()
