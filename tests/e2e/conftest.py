@@ -21,9 +21,11 @@ from tests.support.services import need_nginx, need_node
 from tests.support.site import Site
 
 LOG_SHOWN = 3000  # characters of each log, when a test fails
-# Only complaints of a service that does not answer are made in the course of duty.
+# Only complaints of a service that does not answer are made in the course of duty. A warning is
+# trouble too, be it of the interpreter or of a library.
 TROUBLE = re.compile(
-    r"^\s*Traceback |^\S+ (ERROR|CRITICAL) (?!contracts\.complaints)", re.MULTILINE
+    r"^\s*Traceback |^\S+ (ERROR|CRITICAL) (?!contracts\.complaints)|^\S+:\d+: \w*Warning: ",
+    re.MULTILINE,
 )
 SECRET = re.compile(rf"pt_[\w-]{{16,}}|canary_\w+|{DEV_SERVICE_KEY}|{DEV_SECRET_KEY}")
 

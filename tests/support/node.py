@@ -63,7 +63,8 @@ class Page(Socket):
             stdout=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def ready(self) -> Self:
         """This page, when Node has started."""
@@ -86,6 +87,8 @@ class Page(Socket):
             self._node.wait(QUIT_WITHIN_S)
         finally:
             self._node.kill()
+            self._reader.join(QUIT_WITHIN_S)
+            pipe(self._node.stdout).close()
 
     def send(self, kind: str, payload: object = None, **fields: object) -> None:
         self._command("send", frame={"type": kind, "payload": payload or {}, **fields})

@@ -27,6 +27,8 @@ LOOK_EVERY_S = 0.02
 # and nobody who calls it then is connected to itself.
 PORTS = range(20_000, 30_000)
 
+WARNED = {"PYTHONWARNINGS": "default"}  # every warning is logged; tests/e2e/conftest.py refuses it
+
 running: list[Server] = []
 numbers = itertools.count(1)
 
@@ -82,7 +84,7 @@ class Server(Tier):
             self.leader = subprocess.Popen(
                 [sys.executable, "-m", "scripts.lib.tier", sys.executable, *self.arguments],
                 cwd=ROOT,
-                env={**bare_environ(), **self.environ, "GREENROOM_TIER": self.name},
+                env={**bare_environ(), **WARNED, **self.environ, "GREENROOM_TIER": self.name},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -25,7 +25,8 @@ class Talker:
             stdout=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         assert self.next(STARTED_WITHIN_S)["event"] == "ready"
         self.does("open", url=url, compresses=compresses)
         opened = self.next()
@@ -41,6 +42,8 @@ class Talker:
             self._node.wait(QUIT_WITHIN_S)
         finally:
             self._node.kill()
+            self._reader.join(QUIT_WITHIN_S)
+            pipe(self._node.stdout).close()
 
     def does(self, command: str, **details: object) -> None:
         pipe(self._node.stdin).write(json.dumps({"command": command, **details}) + "\n")
