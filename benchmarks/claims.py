@@ -82,5 +82,8 @@ def ratio_of(claim: Claim, rounds: Rounds) -> float | None:
     if not peers or claim.ours not in rounds:
         return None
     better = min if claim.at_most else max
-    figures = [[one.figure(claim.figure) for one in each] for each in (rounds[claim.ours], *peers)]
-    return median(own / better(theirs) for own, *theirs in zip(*figures, strict=True))
+    figures: list[list[float]] = [
+        [one.figure(claim.figure) for one in each] for each in (rounds[claim.ours], *peers)
+    ]
+    middle: float = median(own / better(theirs) for own, *theirs in zip(*figures, strict=True))
+    return middle

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -127,7 +127,7 @@ def _house(folder: Path) -> Iterator[House]:
         yield House(realtime, max(cores.group(realtime.leader.pid), key=resident_kib))
 
 
-def _round(folder: Path, crowd: Callable[[House], object]) -> list[str]:
+def _round(folder: Path, crowd: Callable[[House], Coroutine[Any, Any, list[str]]]) -> list[str]:
     with _house(folder) as house:
         return asyncio.run(crowd(house))
 
@@ -156,7 +156,8 @@ async def _idle(seconds: float, house: House) -> list[str]:
 
 
 async def _probe(prober: Member, seconds: float) -> Delays:
-    delays, until = [], time.monotonic() + seconds
+    delays: list[float] = []
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         delays.append(await prober.hears_itself(f"#{len(delays)}#", 10))
         await asyncio.sleep(PROBE_EVERY_S)

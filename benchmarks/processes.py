@@ -126,7 +126,8 @@ def started(case: Case, database: PostgresDatabase, folder: Path) -> Iterator[Ru
 
 def redis_facts() -> dict[str, str | int]:
     with redis.Redis.from_url(str(redis_server())) as client:
-        return client.info("server")
+        facts: dict[str, str | int] = client.info("server")
+        return facts
 
 
 # What the clients do. Room ids are new each time: the names of Redis's channels come from them, and

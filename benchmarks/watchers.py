@@ -59,12 +59,12 @@ class Watchers:
                 selector.register(watcher, EVENT_READ)
             while self._open:
                 for ready, _ in selector.select(LOOK_EVERY_S):
-                    watcher = ready.fileobj
-                    assert isinstance(watcher, socket.socket)
-                    got = watcher.recv(READ_BYTES)
-                    self._sockets[watcher] += len(got)
+                    spoken = ready.fileobj
+                    assert isinstance(spoken, socket.socket)
+                    got = spoken.recv(READ_BYTES)
+                    self._sockets[spoken] += len(got)
                     if not got:
-                        selector.unregister(watcher)
+                        selector.unregister(spoken)
 
 
 def text_frame(message: object) -> bytes:

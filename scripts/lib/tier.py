@@ -126,6 +126,7 @@ class Tier:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.leader.pid, signal.SIGKILL)
         self.leader.wait()
+        self.ask_to_stop()  # of whom there is nobody left: the pipe is closed
 
 
 def lead(command: list[str]) -> int:

@@ -1,12 +1,15 @@
 """Who takes part in `benchmarks/run compare`."""
 
+from typing import Any
+
 import pytest
 
 from benchmarks.compare import FIELD, PEERS, plan, present
 from benchmarks.programs import parse
 from benchmarks.services import Service
 
-WS, BUN = Service("ws", None), Service("Bun", None, lacks="there is no bun")
+NOBODY: Any = None  # starts nothing
+WS, BUN = Service("ws", NOBODY), Service("Bun", NOBODY, lacks="there is no bun")
 
 
 def test_who_is_missing_is_left_out_and_a_line_says_why(capsys):

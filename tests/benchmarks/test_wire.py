@@ -1,6 +1,7 @@
 """What members say has the length it should have, and is what our service takes."""
 
 import json
+from typing import Any
 
 from benchmarks.services import greenroom
 from benchmarks.wire import MESSAGE_BYTES, Seat, marked_json, marked_text, seats_at, sent_bytes
@@ -8,7 +9,10 @@ from contracts import jsonio
 from contracts.chat import ChatSay, ChatSignal
 from contracts.sockets import JOIN_ROOM, Envelope, JoinRoomMessage
 
-SERVICE = greenroom("Greenroom", make=None)
+NO_DATABASE: Any = None
+SERVICE = greenroom("Greenroom", make=NO_DATABASE)
+TALK: Any = SERVICE.talk
+KEEP: Any = SERVICE.keep
 
 
 def payload(message, model):
@@ -23,14 +27,14 @@ def test_what_is_said_is_as_long_for_everybody():
 
 
 def test_our_messages_are_those_of_chat():
-    kind, signal = payload(SERVICE.talk.message, ChatSignal)
+    kind, signal = payload(TALK.message, ChatSignal)
     assert kind == "chat.signal"
     assert bytes(signal.data).decode() == marked_json()
-    assert payload(SERVICE.keep.message, ChatSay) == ("chat.say", ChatSay(marked_text()))
+    assert payload(KEEP.message, ChatSay) == ("chat.say", ChatSay(marked_text()))
 
 
 def test_our_members_enter_with_their_tokens():
-    show, see = SERVICE.talk.steps
+    show, see = TALK.steps
     assert payload(show.removeprefix(">"), JoinRoomMessage) == (JOIN_ROOM, JoinRoomMessage("%K"))
     assert see == '<"ROOM_SNAPSHOT"'
 

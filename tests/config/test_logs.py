@@ -2,13 +2,14 @@
 
 import logging
 import sys
+from typing import Any
 
 import pytest
 
 from config.logs import LineFormatter, StrangersNoise
 
 
-def line(message: str, *args: object, exc_info: object = None) -> str:
+def line(message: str, *args: object, exc_info: Any = None) -> str:
     record = logging.LogRecord("rooms", logging.INFO, "", 0, message, args, exc_info)
     record.created, record.msecs = 0.0, 0.0
     return LineFormatter().format(record)

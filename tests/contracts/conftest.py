@@ -11,7 +11,7 @@ def certificate(tmp_path_factory):
     return self_signed(tmp_path_factory.mktemp("tls"))
 
 
-@pytest.fixture(params=LOOPS.values(), ids=LOOPS)
+@pytest.fixture(params=LOOPS.values(), ids=[*LOOPS])
 def run(request):
     """Runs coroutines; those of one test share a loop, and with it their connections."""
     with asyncio.Runner(loop_factory=request.param) as runner:

@@ -30,7 +30,8 @@ def test_each_server_gets_its_share():
 
 
 def test_the_second_is_another_one():
-    pairs = {Ring(SERVERS).two(path) for path in ROOMS}
+    ring = Ring(SERVERS)
+    pairs = {ring.two(path) for path in ROOMS}
     assert len(pairs) == 6
     assert all(first != second for first, second in pairs)
 
@@ -52,7 +53,8 @@ def test_one_more_server_takes_rooms_and_moves_none_between_the_others():
 
 @pytest.mark.parametrize("servers", [["a", "b"], ["[::1]:1999", "[::1]"], ["a:80", "b:80/"]])
 def test_a_server_may_be_named_as_nginx_allows(servers):
-    assert {Ring(servers).two(path)[0] for path in ROOMS} == {0, 1}
+    ring = Ring(servers)
+    assert {ring.two(path)[0] for path in ROOMS} == {0, 1}
 
 
 def test_what_is_about_no_room_is_spread_by_itself():

@@ -1,5 +1,6 @@
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -248,7 +249,7 @@ class TestAConnectionThatIsGoneBeforeItsFirstRequest:
 
 async def opened(listener):
     origin = Origin("http", *listener.getsockname())
-    return await HttpConnection.open(origin, 1, transport_module.ssl.create_default_context())
+    return await HttpConnection.open(origin, 1, ssl.create_default_context())
 
 
 async def exchange(connection):

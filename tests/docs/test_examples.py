@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from realtime.loading import load_parties
-from tests.support.databases import SqliteFile, manage
 from tests.support.servers import free_port, server
 from tests.support.site import Site
 
@@ -29,15 +28,14 @@ def test_it_is_loaded_by_its_path():
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(sqlite_tables, tmp_path):
     """Both tiers, which know the example."""
-    database = SqliteFile(tmp_path)
-    manage(database, "migrate", "--noinput", "--verbosity=0")
     ports = {"LOBBY_PORT": str(free_port()), "REALTIME_PORT": str(free_port())}
-    environ = {**database.environ, **ports, "GREENROOM_PARTIES": PATH}
-    realtime = server("realtime", environ, tmp_path)
-    with realtime, server("lobby", environ, tmp_path) as lobby:
-        yield Site(realtime, database, lobby)
+    with sqlite_tables.copy(tmp_path) as database:
+        environ = {**database.environ, **ports, "GREENROOM_PARTIES": PATH}
+        realtime = server("realtime", environ, tmp_path)
+        with realtime, server("lobby", environ, tmp_path) as lobby:
+            yield Site(realtime, database, lobby)
 
 
 def test_a_game_on_real_servers_with_a_restart_in_the_middle(site):

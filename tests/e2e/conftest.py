@@ -14,16 +14,18 @@ from config.env import DEV_SECRET_KEY, DEV_SERVICE_KEY
 from tests.support import servers
 from tests.support import site as sites
 from tests.support.canary import Canary, contents
-from tests.support.databases import PostgresDatabase, Scratch, SqliteFile, manage
+from tests.support.databases import Scratch
 from tests.support.proxied import Proxied
 from tests.support.servers import free_port, server
-from tests.support.services import need_nginx, need_node, need_postgresql
+from tests.support.services import need_nginx, need_node
 from tests.support.site import Site
 
 LOG_SHOWN = 3000  # characters of each log, when a test fails
-# Only complaints of a service that does not answer are made in the course of duty.
+# Only complaints of a service that does not answer are made in the course of duty. A warning is
+# trouble too, be it of the interpreter or of a library.
 TROUBLE = re.compile(
-    r"^\s*Traceback |^\S+ (ERROR|CRITICAL) (?!contracts\.complaints)", re.MULTILINE
+    r"^\s*Traceback |^\S+ (ERROR|CRITICAL) (?!contracts\.complaints)|^\S+:\d+: \w*Warning: ",
+    re.MULTILINE,
 )
 SECRET = re.compile(rf"pt_[\w-]{{16,}}|canary_\w+|{DEV_SERVICE_KEY}|{DEV_SECRET_KEY}")
 
@@ -35,39 +37,72 @@ def canary():
 
 
 @pytest.fixture(scope="session")
-def any_migrated(tmp_path_factory):
+def any_migrated(sqlite_tables):
     """A database with its tables, where its kind makes no difference; servers get copies of it."""
-    database = SqliteFile(tmp_path_factory.mktemp("migrated"))
-    manage(database, "migrate", "--noinput", "--verbosity=0")
-    return database
+    return sqlite_tables
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def migrated(request):
-    """A database of each kind with its tables; servers get copies of it."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("any_migrated")
-        return
-    with PostgresDatabase.scratch(need_postgresql()) as database:
-        manage(database, "migrate", "--noinput", "--verbosity=0")
-        yield database
+def database_kind(request):
+    """Of database. What is made for one kind lasts until the run ends, whatever comes between."""
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def site(migrated, canary, tmp_path_factory):
+def migrated(request, database_kind):
+    """A database of each kind with its tables; servers get copies of it."""
+    return request.getfixturevalue(f"{database_kind}_tables")
+
+
+@pytest.fixture(scope="session")
+def site(request, database_kind):
     """Both tiers. A test that kills one starts it again."""
-    folder = tmp_path_factory.mktemp("site")
-    with migrated.copy(folder) as database:
+    return request.getfixturevalue(f"{database_kind}_site")
+
+
+@pytest.fixture(scope="session")
+def sqlite_site(sqlite_tables, canary, tmp_path_factory):
+    with watched_site(sqlite_tables, canary, tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def postgresql_site(postgresql_tables, canary, tmp_path_factory):
+    with watched_site(postgresql_tables, canary, tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@contextmanager
+def watched_site(tables, canary, folder):
+    """Both tiers on a database that keeps no token."""
+    with tables.copy(folder) as database:
         with both_tiers(database, folder) as site:
             yield canary.hears(site)
         assert not canary.seen_in(*contents(database)), "a token is kept"
 
 
 @pytest.fixture(scope="session")
-def half_site(migrated, canary, tmp_path_factory):
+def half_site(request, database_kind):
     """A lobby, and the place of a realtime service, which each test fills as it likes."""
-    folder = tmp_path_factory.mktemp("half-site")
-    with migrated.copy(folder) as database:
+    return request.getfixturevalue(f"half_{database_kind}_site")
+
+
+@pytest.fixture(scope="session")
+def half_sqlite_site(sqlite_tables, canary, tmp_path_factory):
+    with a_lobby(sqlite_tables, canary, tmp_path_factory.mktemp("half-site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def half_postgresql_site(postgresql_tables, canary, tmp_path_factory):
+    with a_lobby(postgresql_tables, canary, tmp_path_factory.mktemp("half-site")) as site:
+        yield site
+
+
+@contextmanager
+def a_lobby(tables, canary, folder):
+    """A lobby alone, on a database that keeps no token."""
+    with tables.copy(folder) as database:
         environ = {**database.environ, **places(), "RATE_LIMITS": "off"}
         with server("lobby", environ, folder) as lobby:
             realtime = server("realtime", environ, folder)

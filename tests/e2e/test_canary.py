@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -76,6 +77,8 @@ def test_a_row_that_holds_one_is_seen(migrated, tmp_path, kept, knowing):
 def plant(database, kept):
     """A token in a BLOB, or in a text."""
     leaky = json.dumps({"token": TOKEN})
+    row: dict[str, Any]
+    times: tuple[str, ...]
     if kept == "state":
         table, row = "rooms", {"state": leaky.encode(), "party": "leet99", "code": "AAAAAA"}
         times = ("created_at", "updated_at")
@@ -145,8 +148,9 @@ def admin_pages(site, room_id):
     uuid = site.database.rows("SELECT room_id FROM rooms WHERE code = ?", room_id)[0][0]
     with httpx.Client(base_url=f"{site.lobby.url}/admin/", trust_env=False) as browser:
         form = browser.get("login/").text
-        hidden = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)[1]
-        browser.post("login/", data={**KEEPER, "csrfmiddlewaretoken": hidden})
+        hidden = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
+        assert hidden
+        browser.post("login/", data={**KEEPER, "csrfmiddlewaretoken": hidden[1]})
         paths = ["realtime/room/", f"realtime/room/?q={room_id}", f"realtime/room/{uuid}/change/"]
         answers = [browser.get(path) for path in paths]
     assert {answer.status_code for answer in answers} == {200}

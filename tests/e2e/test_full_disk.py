@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.databases import PostgresDatabase, manage
 from tests.support.servers import free_port, server, until
 from tests.support.services import need_postgresql
 from tests.support.site import Site, player, refusal
 from tests.support.small_disk import small_disk
+from tests.support.templates import postgresql_tables
 
 UNAVAILABLE = (503, "STORAGE_UNAVAILABLE")
 
@@ -23,11 +24,12 @@ class FullDisk:
 
     @staticmethod
     @contextmanager
-    def database():
-        with small_disk(need_postgresql()) as disk:
-            tablespace = disk.tablespace
-            with PostgresDatabase.scratch(need_postgresql(), tablespace=tablespace) as database:
-                yield database, disk.fill, disk.empty
+    def database(folder: Path):
+        with (
+            small_disk(need_postgresql()) as disk,
+            postgresql_tables().copy(folder, disk.tablespace) as database,
+        ):
+            yield database, disk.fill, disk.empty
 
 
 class ReadOnly:
@@ -35,13 +37,13 @@ class ReadOnly:
 
     @staticmethod
     @contextmanager
-    def database():
-        with PostgresDatabase.scratch(need_postgresql()) as database:
+    def database(folder: Path):
+        with postgresql_tables().copy(folder) as database:
 
             def allow_writes(allowed: bool) -> None:
                 options = "-c default_transaction_read_only=off"
                 with psycopg.connect(database.url, autocommit=True, options=options) as session:
-                    (name,) = session.execute("SELECT current_database()").fetchone()
+                    name = database.name
                     how = f"SET default_transaction_read_only = {'off' if allowed else 'on'}"
                     session.execute(f"ALTER DATABASE {name} {how}")
                     session.execute(
@@ -54,8 +56,7 @@ class ReadOnly:
 
 @pytest.mark.parametrize("fault", [FullDisk, ReadOnly])
 def test_what_can_not_be_written_is_refused_and_the_rest_goes_on(fault, canary, tmp_path):
-    with fault.database() as (database, begin, end):
-        manage(database, "migrate", "--noinput", "--verbosity=0")
+    with fault.database(tmp_path) as (database, begin, end):
         environ = {**database.environ, "REALTIME_PORT": str(free_port()), "RATE_LIMITS": "off"}
         with server("realtime", environ, tmp_path) as realtime:
             site = canary.hears(Site(realtime, database))

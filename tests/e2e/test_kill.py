@@ -52,12 +52,11 @@ class Round(NamedTuple):
         return " | ".join([*map(str, self[:-1]), f"{self.ready_s:.1f}"])
 
 
-def test_kill_9_in_a_join_storm(site, long, request):
+def test_kill_9_in_a_join_storm(site, long, tell):
     rounds = list(counted_rounds(site, LONG_ROUNDS if long else ROUNDS))
     if long:
         lines = [f"| {number} | {one} |" for number, one in enumerate(rounds, 1)]
-        terminal = request.config.pluginmanager.getplugin("terminalreporter")
-        terminal.write_line("\n".join(["", "", request.node.callspec.id, "", TABLE, *lines]))
+        tell("\n".join(["", "", TABLE, *lines]))
 
 
 def test_an_acknowledgement_before_its_commit_would_be_noticed(half_site):

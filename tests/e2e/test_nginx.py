@@ -16,7 +16,9 @@ from tests.support.faulty_realtime import FaultyRealtime, silent
 from tests.support.nginx import SAMPLE, Nginx
 from tests.support.proxied import Proxied
 from tests.support.servers import until
+from tests.support.services import need_nginx, need_redis
 from tests.support.site import refusal, together
+from tests.support.templates import postgresql_tables
 
 ROOMS = 50
 SHARE_MIN = 10  # of them, for each of two processes
@@ -200,3 +202,26 @@ def test_when_all_are_gone_it_is_said_in_json(site, proxied, gone):
     assert answer.headers["retry-after"] == "1"
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert answer.headers["access-control-expose-headers"] == "Retry-After"
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """Two processes that share their rooms."""
+    need_nginx()
+    with postgresql_tables().copy(tmp_path) as database, ExitStack() as stack:
+        yield Proxied(stack, [database, database], tmp_path, REDIS_URL=need_redis())
+
+
+def test_a_room_goes_on_in_the_other_process(shared):
+    """Its player comes back to the same address, and finds what was said."""
+    host = shared.site.room("alice")
+    with shared.site.enter(host) as alice:
+        alice.send("SEND_CHAT", {"text": "remember me"})
+        alice.hear("remember me")
+        shared.owner(host["roomId"]).kill()
+        assert alice.closed() == 1006
+    with shared.site.socket(host["roomId"]) as alice:
+        snapshot = alice.join(host["playerToken"])
+        assert "remember me" in [line["text"] for line in snapshot["chat"]]
+        assert shared.site.join(host["roomId"], "bob").status_code == 200
+        alice.see("bob")

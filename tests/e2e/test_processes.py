@@ -12,10 +12,10 @@ from itertools import cycle
 import pytest
 
 from config.env import DEV_SERVICE_KEY
-from tests.support.databases import PostgresDatabase, manage
 from tests.support.servers import free_port, server
-from tests.support.services import need_postgresql, need_redis
+from tests.support.services import need_redis
 from tests.support.site import Site, Socket, player, refusal, together
+from tests.support.templates import postgresql_tables
 
 STORMS = 20
 
@@ -30,8 +30,7 @@ QUICK = {  # so that a test need not wait long for what takes its time
 @contextmanager
 def two(canary, folder, **environ):
     """Two sites, each of one of the processes."""
-    with PostgresDatabase.scratch(need_postgresql()) as database, ExitStack() as stack:
-        manage(database, "migrate", "--noinput", "--verbosity=0")
+    with postgresql_tables().copy(folder) as database, ExitStack() as stack:
         shared = {**database.environ, "REDIS_URL": need_redis(), "RATE_LIMITS": "off", **environ}
         ports = [{"REALTIME_PORT": str(free_port())} for _ in "12"]
         servers = [server("realtime", {**shared, **port}, folder) for port in ports]

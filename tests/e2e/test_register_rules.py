@@ -123,6 +123,12 @@ def test_the_same_key_gives_the_same_answer_through_the_lobby(site):
     assert site.join(room_id, "bob", key=other_key).json() == joined.json()
 
 
+def csrf_token(form):
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
+    assert found
+    return found[1]
+
+
 def test_the_admin_shows_the_room_read_only_and_no_token(site):
     host = site.room("alice")
     guest = site.join(host["roomId"], "bob").json()
@@ -135,21 +141,21 @@ def test_the_admin_shows_the_room_read_only_and_no_token(site):
         DJANGO_SUPERUSER_PASSWORD="correct horse battery staple",
     )
     admin = site.lobby.url + "/admin/"
-    form = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
     login = site.http.get(admin + "login/")
     signed_in = site.http.post(
         admin + "login/",
         data={
             "username": "root",
             "password": "correct horse battery staple",
-            "csrfmiddlewaretoken": form.search(login.text)[1],
+            "csrfmiddlewaretoken": csrf_token(login.text),
         },
     )
     assert signed_in.status_code == 302
     rooms = site.http.get(admin + f"realtime/room/?q={host['roomId']}").text
     assert host["roomId"] in rooms
-    link = re.search(r'href="(/admin/realtime/room/[^"?]+/change/)', rooms)[1]
-    page = site.http.get(site.lobby.url + link).text
+    link = re.search(r'href="(/admin/realtime/room/[^"?]+/change/)', rooms)
+    assert link
+    page = site.http.get(site.lobby.url + link[1]).text
     assert "alice" in page
     assert "bob" in page
     assert 'name="_save"' not in page

@@ -49,13 +49,6 @@ def house(any_migrated, tmp_path, canary):
         yield start
 
 
-@pytest.fixture
-def tell(request):
-    """Shows a figure."""
-    terminal = request.config.pluginmanager.getplugin("terminalreporter")
-    return lambda figure: terminal.write_line(f"\n{figure}")
-
-
 def members(house, count):
     """So many players, in rooms of ROOM_SIZE: the URL and the token of each."""
 

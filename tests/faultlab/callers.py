@@ -92,7 +92,7 @@ class Callers:
     async def ask(self, wish: Wish, node: Node) -> tuple[Admission | None, bool]:
         """What was granted, and whether the answer is certain."""
         key = self.history.label(wish.key, "key")
-        args = {"username": wish.username, "role": wish.role, "key": key}
+        args: dict[str, Any] = {"username": wish.username, "role": wish.role, "key": key}
         if wish.settings:
             args["settings"] = dict(wish.settings)
         where = {"client": key, "process": f"lobby-{node.name}", "party": wish.party}

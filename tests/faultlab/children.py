@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from scripts.lib.bootstrap import ROOT
-from tests.support.servers import until
+from tests.support.servers import pipe, until
 
 STARTED_WITHIN_S = 20.0
 
@@ -68,6 +68,7 @@ class Child:
             with suppress(ProcessLookupError):
                 os.killpg(self.leader.pid, signal.SIGKILL)
             self.leader.wait()
+            pipe(self.leader.stdin).close()
 
 
 def children(pid: int) -> list[int]:

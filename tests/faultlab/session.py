@@ -61,7 +61,12 @@ class Session:
     async def run(self, node: Node, lurk_s: float, *, until: Callable[[], bool]) -> None:
         """Open, say nothing for a while, enter, and listen until the socket or the time ends."""
         url = f"{node.socket_url}/parties/{self.party}/{self.room_id}"
-        calm = {"compression": None, "max_size": None, "ping_interval": None, "proxy": None}
+        calm: dict[str, Any] = {
+            "compression": None,
+            "max_size": None,
+            "ping_interval": None,
+            "proxy": None,
+        }
         try:
             socket = await connect(url, open_timeout=OPEN_WITHIN_S, close_timeout=0.2, **calm)
         except NOT_OPENED:

@@ -64,7 +64,7 @@ def judge(tmp_path, text, *arguments):
 def small_run():
     run = ExampleRun()
     room = ExampleRoom(run, "K7PQ2M")
-    room.enter(room.join("Ann"))
+    room.enter(room.joined("Ann"))
     room.finish()
     return run
 
@@ -228,7 +228,7 @@ def away(*, polled):
     """A player who never came, and whose alarm has rung."""
     run = ExampleRun()
     room = ExampleRoom(run, "K7PQ2M")
-    room.enter(room.join("Ann"))
+    room.enter(room.joined("Ann"))
     bob = room.join("Bob")
     room.ring(f"seat:{bob}")
     if polled:

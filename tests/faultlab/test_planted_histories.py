@@ -23,19 +23,19 @@ class Story:
 
     def _gather(self):
         room = self.room
-        self.ann = room.join("Ann", key="k1")
-        self.bob, self.zoe = room.join("Bob"), room.join("Zoë", "spectator")
+        self.ann = room.joined("Ann", key="k1")
+        self.bob, self.zoe = room.joined("Bob"), room.joined("Zoë", "spectator")
         self.ann_at, self.bob_at = room.enter(self.ann), room.enter(self.bob)
         room.enter(self.zoe)
         room.poll()
         room.join("ＡＮＮ")
         room.say(self.bob, "hello")
-        self.eve = room.join("Eve")
+        self.eve = room.joined("Eve")
         room.enter(self.eve)
         room.kick(self.ann, self.eve)
         self.run.now += 1
         room.show_token(self.eve, "refused")
-        self.dan = self.other.join("Dan")
+        self.dan = self.other.joined("Dan")
         self.dan_at = self.other.enter(self.dan)
         self.other.say(self.dan, "anybody here?")
         room.poll()

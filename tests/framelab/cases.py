@@ -75,7 +75,9 @@ def first_bytes() -> Iterator[bytes]:
 
 def lengths() -> Iterator[bytes]:
     """Every way to say a length, at its limits; also more than is there."""
-    ways = [(length, None) for length in (0, 1, 2, 3, 125, 126, 127, 65535, 65536, 66000)]
+    ways: list[tuple[int, int | None]] = [
+        (length, None) for length in (0, 1, 2, 3, 125, 126, 127, 65535, 65536, 66000)
+    ]
     ways += [(length, 2) for length in (0, 1, 125, 126, 65535)]
     ways += [(length, 8) for length in (0, 1, 125, 126, 65535, 65536, 66000)]
     for opcode, (length, length_bytes) in product((TEXT, BINARY), ways):

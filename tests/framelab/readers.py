@@ -79,9 +79,11 @@ class Websockets(Foreign):
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if not self._over():
+                assert isinstance(event, Frame)
                 self._take(event)
         self._protocol.data_to_send()
         if self._protocol.parser_exc and not self._over():
+            assert self._protocol.close_sent
             self._failed = int(self._protocol.close_sent.code)
 
     def _take(self, event: Frame) -> None:

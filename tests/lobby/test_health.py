@@ -5,10 +5,12 @@ import httpx
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from contracts.errors import Code
 from lobby import health
 from lobby.asgi import LobbyApplication
+from tests.support.browser import in_process
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +50,7 @@ class TestReadiness:
         assert response.json()["checks"]["realtime"] == "refuses the service key"
 
     def test_without_its_tables_is_unavailable(self, browser, monkeypatch):
-        monkeypatch.setattr(health.MigrationExecutor, "migration_plan", lambda *_: ["one"])
+        monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *_: ["one"])
         response = browser.get("/readyz")
         assert response.status_code == 503
         assert response.json()["checks"]["migrations"] == "not applied"
@@ -115,6 +117,6 @@ def test_a_check_that_hangs_holds_one_thread_and_nobody(browser, monkeypatch):
 
 async def ask(callers):
     """Everybody at once."""
-    transport = httpx.ASGITransport(LobbyApplication())
+    transport = in_process(LobbyApplication())
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await asyncio.gather(*(client.get("/readyz") for _ in range(callers)))

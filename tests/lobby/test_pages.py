@@ -7,6 +7,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 
 from lobby import pages
 from lobby.asgi import LobbyApplication
+from tests.support.browser import in_process
 
 FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"
 
@@ -77,7 +78,7 @@ def test_more_than_may_wait_are_refused_at_once_and_only_they(browser, monkeypat
         return HttpResponse("made")
 
     async def crowd():
-        transport = httpx.ASGITransport(LobbyApplication())
+        transport = in_process(LobbyApplication())
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             asking = [asyncio.create_task(client.get("/admin/")) for _ in range(3)]
             ((refused,), waiting) = await asyncio.wait(asking, return_when="FIRST_COMPLETED")

@@ -12,7 +12,6 @@ import httpx
 import psycopg
 import pytest
 
-from tests.support.databases import PostgresDatabase, SqliteFile, manage
 from tests.support.faulty_realtime import FaultyRealtime, admission, answer, says, silent
 from tests.support.loops import until
 from tests.support.servers import free_port, server
@@ -33,10 +32,9 @@ def realtime():
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    database = SqliteFile(tmp_path_factory.mktemp("migrated"))
-    manage(database, "migrate", "--noinput", "--verbosity=0")
-    return database
+def database(sqlite_tables, tmp_path_factory):
+    with sqlite_tables.copy(tmp_path_factory.mktemp("lobby-database")) as database:
+        yield database
 
 
 @pytest.fixture(scope="module")
@@ -238,14 +236,12 @@ def test_the_development_server_serves_the_same(process, realtime):
         assert browser.get(FILE).status_code == 200
 
 
-def test_is_ready_again_as_soon_as_its_database_is(place):
-    with PostgresDatabase.scratch(need_postgresql()) as database:
-        manage(database, "migrate", "--noinput", "--verbosity=0")
-        with place(database) as process:
-            with psycopg.connect(need_postgresql(), autocommit=True) as other:
-                name = database.url.rpartition("/")[2]
-                other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
-                    [name],
-                )
-            assert httpx.get(process.url + "/readyz").status_code == 200
+def test_is_ready_again_as_soon_as_its_database_is(place, postgresql_tables, tmp_path):
+    with postgresql_tables.copy(tmp_path) as database, place(database) as process:
+        with psycopg.connect(need_postgresql(), autocommit=True) as other:
+            name = database.url.rpartition("/")[2]
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                [name],
+            )
+        assert httpx.get(process.url + "/readyz").status_code == 200

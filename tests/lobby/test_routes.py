@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.urls import Resolver404, resolve
 
@@ -16,7 +18,8 @@ def django_finds(path):
         match = resolve(path, "lobby.api_urls")
     except Resolver404:
         return None
-    return match.func.view_class, match.kwargs
+    view: Any = match.func
+    return view.view_class, match.kwargs
 
 
 @pytest.mark.parametrize("room", ["abc234", "ABC234", "room_1", "x" * 64, "x" * 65, "a.b", "é", ""])

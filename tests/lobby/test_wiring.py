@@ -1,6 +1,7 @@
 import dataclasses
 
 from contracts.client import RealtimeClient
+from contracts.transport import KeepAliveTransport
 from lobby import wiring
 
 
@@ -32,5 +33,6 @@ def test_everything_comes_from_the_environment(settings):
     for process in client._processes:
         assert b"Authorization: Bearer newer-key" in process.heads["POST"]
     assert (client._try_timeout_s, client._total_timeout_s) == (0.1, 0.2)
+    assert isinstance(client._transport, KeepAliveTransport)
     assert client._transport._connect_timeout_s == 0.05
     assert client._calls_max == 7

@@ -10,24 +10,8 @@ from realtime import asgi, consumers
 from realtime.engine.memory_store import MemoryStore
 from realtime.runtime import Runtime
 from tests.support.asgi_sockets import KEY, Clock, FragileParty
-from tests.support.databases import PostgresDatabase, SqliteFile, manage
 from tests.support.engine import register
-from tests.support.services import need_postgresql
 from tests.support.stores import DatabasePlace, PostgresPlace
-
-
-@pytest.fixture(scope="session")
-def sqlite_tables(tmp_path_factory):
-    file = SqliteFile(tmp_path_factory.mktemp("sqlite_tables"))
-    manage(file, "migrate", "--noinput", "--verbosity=0")
-    return file
-
-
-@pytest.fixture(scope="session")
-def postgresql_tables():
-    with PostgresDatabase.scratch(need_postgresql()) as database:
-        manage(database, "migrate", "--noinput", "--verbosity=0")
-        yield database
 
 
 @pytest.fixture
@@ -62,7 +46,7 @@ def story(monkeypatch):
         async def main():
             environment = dataclasses.replace(settings.GREENROOM, **changed)
             runtime = Runtime(environment, MemoryStore())
-            runtime.rooms.parties["fragile"] = FragileParty()
+            runtime.rooms.parties = {**runtime.rooms.parties, "fragile": FragileParty()}
             await runtime.rooms.ask(KEY, register("alice", host=True))
 
             async def current():

@@ -46,6 +46,12 @@ def slow(connection, server):
     obeys(connection, server)
 
 
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings):
+    """Django's own way to hash them takes most of a test's time, and is Django's to test."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def room():
     room = Room.objects.create(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -206,6 +207,11 @@ async def test_who_reads_that_and_does_not_answer_is_broken_off_as_soon():
     assert alice.client.aborted
 
 
+def shows(wire, views):
+    for _ in range(views):
+        wire.show(b"view", replaces=False)
+
+
 @pytest.mark.parametrize("fill", ["send", "send_all", "show"])
 async def test_who_lets_too_much_wait_is_judged_when_it_had_its_chance(fill):
     alice = await player()
@@ -213,9 +219,7 @@ async def test_who_lets_too_much_wait_is_judged_when_it_had_its_chance(fill):
     fillings = {
         "send": lambda: alice.wire.send(b"x" * (LIMIT_BYTES + 1)),
         "send_all": lambda: alice.wire.send_all(Frames([b"x" * 400] * 3)),
-        "show": lambda: [
-            alice.wire.show(b"view", replaces=False) for _ in range(VIEWS_WAITING + 1)
-        ],
+        "show": lambda: shows(alice.wire, VIEWS_WAITING + 1),
     }
     fillings[fill]()
     assert not alice.wire.closed
@@ -303,4 +307,5 @@ async def test_nothing_goes_on_for_who_is_gone(leaves, state):
     assert "never" not in alice.got
     assert alice.visit.gone()
     assert alice.closed == (state == "is_closed")
-    assert all(timer.cancelled() for timer in asyncio.get_running_loop()._scheduled)
+    loop: Any = asyncio.get_running_loop()
+    assert all(timer.cancelled() for timer in loop._scheduled)

@@ -34,7 +34,7 @@ class Peer:
         self.closed_at = asyncio.get_running_loop().time()
 
 
-@pytest.fixture(params=LOOPS.values(), ids=LOOPS)
+@pytest.fixture(params=LOOPS.values(), ids=[*LOOPS])
 def run(request):
     """Runs a coroutine function on either kind of loop."""
 

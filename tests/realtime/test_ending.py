@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ class Gate:
 
 async def readiness():
     asked = exchange.Request("GET", "/readyz", b"", {}, exchange.Ends(None, None, "http"))
-    answer = await routing.readyz(Request(asked, {}))
+    answer: Any = await routing.readyz(Request(asked, {}))
     return answer.status, answer.body.checks
 
 

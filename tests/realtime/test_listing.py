@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,6 +21,7 @@ from realtime import listing as lists
 from realtime.core.commands import Inspect, Register
 from realtime.core.rows import RoomKey
 from realtime.engine.store import StorageUnavailable
+from realtime.models import Room
 from realtime.reads import ALIAS
 from tests.support.cable import Cable
 from tests.support.engine import Bench, register
@@ -290,7 +293,7 @@ def test_no_list_asks_more_queries_because_it_is_longer(database):
 
 def test_a_listing_writes_nothing(database):
     def write() -> None:
-        lists.Room.objects.using(ALIAS).update(players=0)
+        Room.objects.using(ALIAS).update(players=0)
 
     async def story(listing, store):
         await keep_rooms(store, "K7PQ2M")
@@ -324,8 +327,12 @@ class TestBounds:
 
     def test_a_bug_is_its_callers_alone(self, database):
         async def story(listing, store):
-            calls = [listing._reads.ask(broken), listing.rooms("leet99", EVERYTHING)]
-            bug, page = await asyncio.gather(*calls, return_exceptions=True)
+            calls: list[Awaitable[Any]] = [
+                listing._reads.ask(broken),
+                listing.rooms("leet99", EVERYTHING),
+            ]
+            ended: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
+            bug, page = ended
             assert isinstance(bug, LookupError)
             assert page.rooms == []
 

@@ -1,6 +1,7 @@
 """The outbox: in order, bounded, and nobody waits for a slow reader."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ class Peer:
     """An ASGI server's `send`, whose client reads when it likes."""
 
     def __init__(self) -> None:
-        self.got = []
+        self.got: list[Any] = []
         self.reads = asyncio.Event()
         self.closed = 0
 

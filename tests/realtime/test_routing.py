@@ -18,12 +18,13 @@ from contracts.http import CloseRoom, Control, RemovePlayer, RetryAlarms
 from contracts.limits import SERVICE_BODY_MAX_BYTES
 from realtime import routing
 from realtime.auth import token_hash
-from realtime.core.commands import Connect, EndRoom, Receive, Remove
+from realtime.core.commands import Command, Connect, EndRoom, Receive, Remove
 from realtime.core.commands import RetryAlarms as Retry
 from realtime.core.rows import RoomKey
 from realtime.engine.hub import Connection
 from realtime.routing import ROUTES
 from realtime.runtime import Runtime
+from tests.support.browser import in_process
 from tests.support.engine import RecordingWire
 from tests.support.listings import keep_rooms, listing_of, match
 from tests.support.stores import batch, room, told
@@ -101,7 +102,7 @@ def story(database, monkeypatch, django_db_blocker):
 
             monkeypatch.setattr(routing, "runtime", current)
             await runtime.start()
-            transport = httpx.ASGITransport(routing.http_application)
+            transport = in_process(routing.http_application)
             async with httpx.AsyncClient(transport=transport, base_url="http://rt") as client:
                 try:
                     await coroutine(Service(client, runtime))
@@ -415,12 +416,17 @@ class TestControl:
         story(retried)
 
     def test_has_a_command_for_each_that_there_is_and_for_no_other(self):
-        controls = {CloseRoom(): EndRoom(), RemovePlayer("p"): Remove("p"), RetryAlarms(): Retry()}
+        controls: dict[Any, Command] = {
+            CloseRoom(): EndRoom(),
+            RemovePlayer("p"): Remove("p"),
+            RetryAlarms(): Retry(),
+        }
         assert {type(control) for control in controls} == set(get_args(Control))
         for control, command in controls.items():
             assert routing._command(control) == command
+        unknown: Any = object()
         with pytest.raises(AssertionError):
-            routing._command(object())
+            routing._command(unknown)
 
     def test_needs_the_service_key_before_anything_else(self, story):
         async def strangers(service):
@@ -433,6 +439,7 @@ class TestControl:
     def test_refuses_what_it_does_not_know(self, story):
         async def refused(service):
             path = ROOM + "/control"
+            body: Any
             for body in ({}, {"action": "explode"}, {"action": 5}, b"{", b"[]", b""):
                 assert (await service.post(path, body, 400))["error"]["code"] == "BAD_REQUEST"
             for player_id in (None, "", "é", "x" * 129):

@@ -1,5 +1,7 @@
 """The harness for game authors: what happens in it happens in the service."""
 
+from collections.abc import Mapping
+
 import pytest
 from msgspec import Struct
 from msgspec.json import decode
@@ -41,7 +43,7 @@ class BellParty(Party):
         room.state.rung += 1
         room.alarm("bell", self.pause_s)
 
-    def view(self, room: Room) -> dict[str, object]:
+    def view(self, room: Room) -> Mapping[str, object]:
         room.state.rung += 100  # a mistake that a look must not keep
         if self.broken:
             raise LookupError("no bell")

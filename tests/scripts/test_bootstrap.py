@@ -229,7 +229,7 @@ def checkout(tmp_path: Path) -> Path:
     (tmp_path / "scripts" / "lib").mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "lib" / "python", tmp_path / "scripts" / "lib")
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "dirname").symlink_to(shutil.which("dirname"))
+    (tmp_path / "bin" / "dirname").symlink_to(shutil.which("dirname") or "/usr/bin/dirname")
     return tmp_path
 
 

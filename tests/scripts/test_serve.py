@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -14,25 +13,18 @@ import pytest
 
 from scripts.lib.bootstrap import ROOT, Venv
 from tests.support.databases import PostgresDatabase
-from tests.support.servers import free_port
+from tests.support.servers import free_port, pipe
 from tests.support.services import need_postgresql, need_redis
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]
 
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     assert Venv().ready, "scripts/serve would make .venv anew: run the tests by scripts/test"
-    lobby, realtime = free_ports(2)
     return {
         "PATH": os.environ["PATH"],
         "GREENROOM_DATA": str(tmp_path),
-        "LOBBY_PORT": str(lobby),
-        "REALTIME_PORT": str(realtime),
+        "LOBBY_PORT": str(free_port()),
+        "REALTIME_PORT": str(free_port()),
     }
 
 
@@ -59,7 +51,7 @@ def served(environ: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 def welcome(process: subprocess.Popen[str]) -> str:
     """What is said until all is up; without that, all that is said."""
     lines = []
-    while (line := process.stdout.readline()) and "Ctrl-C stops all" not in line:
+    while (line := pipe(process.stdout).readline()) and "Ctrl-C stops all" not in line:
         lines.append(line)
     return "".join(lines)
 
@@ -67,14 +59,14 @@ def welcome(process: subprocess.Popen[str]) -> str:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_stops_when_asked(served, number):
     served.send_signal(number)
-    assert served.stdout.read().splitlines()[-1] == "greenroom: stopped."
+    assert pipe(served.stdout).read().splitlines()[-1] == "greenroom: stopped."
     assert served.wait() == 0
 
 
 def test_when_one_tier_dies_the_other_is_stopped(served, environ):
     (realtime,) = processes_of(served.pid, "realtime")
     os.kill(realtime, signal.SIGKILL)
-    last = served.stdout.read().splitlines()[-1]
+    last = pipe(served.stdout).read().splitlines()[-1]
     assert last == "greenroom: realtime died with status 137; lobby is stopped too."
     assert served.wait() == 1
     with socket.create_server(("127.0.0.1", int(environ["LOBBY_PORT"]))):
@@ -146,15 +138,9 @@ def processes_of(starter: int, module: str) -> list[int]:
 @pytest.fixture
 def shared(environ: dict[str, str]) -> Iterator[dict[str, str]]:
     """What several realtime processes need; two ports follow each other."""
-    first = next(port for port in iter(free_port, 0) if is_free(port + 1))
     with PostgresDatabase.scratch(need_postgresql()) as database:
-        ports = {"REALTIME_PORT": str(first)}
+        ports = {"REALTIME_PORT": str(free_port(count=2))}
         yield {**environ, **database.environ, **ports, "REDIS_URL": need_redis()}
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_two_realtime_processes_serve_and_end_together(shared):
@@ -168,7 +154,7 @@ def test_two_realtime_processes_serve_and_end_together(shared):
         )
         assert created.status_code == 201
         os.kill(processes_of(process.pid, "realtime")[0], signal.SIGKILL)
-        last = process.stdout.read().splitlines()[-1]
+        last = pipe(process.stdout).read().splitlines()[-1]
         assert re.fullmatch(
             "greenroom: realtime-([12]) died with status 137; "
             "lobby and realtime-(?!\\1)[12] are stopped too.",
@@ -182,7 +168,7 @@ def test_two_realtime_processes_serve_and_end_together(shared):
 
 def test_several_without_a_database_to_share_is_one_sentence_and_status_2(environ):
     refused = serve(environ, "--realtime", "2")
-    (sentence,) = refused.stdout.read().splitlines()
+    (sentence,) = pipe(refused.stdout).read().splitlines()
     assert sentence == (
         "greenroom: several realtime processes share their rooms through PostgreSQL and Redis; "
         "set DATABASE_URL and REDIS_URL, or leave --realtime out."
@@ -193,7 +179,7 @@ def test_several_without_a_database_to_share_is_one_sentence_and_status_2(enviro
 @pytest.mark.parametrize("count", ["0", "-1", "two", "65", "1.5", ""])
 def test_a_count_that_is_none_is_a_usage_error(environ, count):
     refused = serve(environ, f"--realtime={count}")
-    usage, sentence = refused.stdout.read().splitlines()
+    usage, sentence = pipe(refused.stdout).read().splitlines()
     assert usage == "usage: scripts/serve [-h] [--realtime N]"
     assert sentence.endswith(f"--realtime: {count!r} is not a whole number from 1 to 64")
     assert refused.wait() == 2
@@ -201,29 +187,28 @@ def test_a_count_that_is_none_is_a_usage_error(environ, count):
 
 def test_help_says_what_there_is(environ):
     asked = serve(environ, "--help")
-    assert "--realtime N" in asked.stdout.read()
+    assert "--realtime N" in pipe(asked.stdout).read()
     assert asked.wait() == 0
 
 
 def test_a_taken_port_is_one_sentence(environ):
     with socket.create_server(("127.0.0.1", int(environ["LOBBY_PORT"]))):
         refused = serve(environ)
-        (sentence,) = refused.stdout.read().splitlines()
+        (sentence,) = pipe(refused.stdout).read().splitlines()
     assert "is taken by another program; lobby needs it. LOBBY_PORT and " in sentence
     assert refused.wait() == 1
 
 
 def test_a_bad_value_is_one_sentence_and_status_2(environ):
     refused = serve({**environ, "LOBBY_PORT": "eight"})
-    (sentence,) = refused.stdout.read().splitlines()
+    (sentence,) = pipe(refused.stdout).read().splitlines()
     assert sentence.startswith("greenroom: LOBBY_PORT is 'eight'; it must be ")
     assert refused.wait() == 2
 
 
 def test_a_database_that_does_not_answer_is_one_sentence(environ):
-    (port,) = free_ports(1)
-    refused = serve({**environ, "DATABASE_URL": f"postgresql://127.0.0.1:{port}/rooms"})
-    (sentence,) = refused.stdout.read().splitlines()
+    refused = serve({**environ, "DATABASE_URL": f"postgresql://127.0.0.1:{free_port()}/rooms"})
+    (sentence,) = pipe(refused.stdout).read().splitlines()
     assert sentence.startswith("greenroom: the database can't be migrated. ")
     assert "Connection refused" in sentence
     assert refused.wait() == 1

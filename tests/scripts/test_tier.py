@@ -10,6 +10,7 @@ import pytest
 
 from scripts.lib.bootstrap import ROOT
 from scripts.lib.tier import PortTaken, Tier
+from tests.support.servers import pipe
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 
@@ -58,9 +59,9 @@ def test_it_does_not_outlive_a_starter_that_is_killed():
         cwd=ROOT,
         stdout=subprocess.PIPE,
     )
-    assert starter.stdout.readline() == b"up\n"
+    assert pipe(starter.stdout).readline() == b"up\n"
     starter.kill()
-    assert starter.stdout.read() == b""  # the end of the pipe: nobody holds it any more
+    assert pipe(starter.stdout).read() == b""  # the end of the pipe: nobody holds it any more
     starter.wait()
 
 

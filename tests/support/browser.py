@@ -20,6 +20,11 @@ class Chunks(httpx.AsyncByteStream):
             yield chunk
 
 
+def in_process(application: Any) -> httpx.ASGITransport:
+    """httpx's own transport to an application whose scope is a plain dict."""
+    return httpx.ASGITransport(application)
+
+
 class AsgiTransport(httpx.BaseTransport):
     """httpx's own, for clients that are not asynchronous.
 

@@ -69,11 +69,14 @@ async def join_at_once(url: str, tokens: Sequence[str], say_last_word: Callable[
     """A socket for every token. Raises ConnectionError when any of them is closed."""
     loop, started = asyncio.get_running_loop(), time.monotonic()
     address, gate = urlsplit(url), asyncio.Semaphore(HANDSHAKES)
+    assert address.hostname
+    assert address.port
+    place = address.hostname, address.port
     listeners = [Listener(url, token) for token in tokens]
 
     async def open_one(listener: Listener) -> None:
         async with gate:
-            await loop.create_connection(lambda: listener, address.hostname, address.port)
+            await loop.create_connection(lambda: listener, *place)
 
     try:
         async with asyncio.timeout(PATIENCE_S):

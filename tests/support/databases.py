@@ -23,7 +23,9 @@ from tests.support.servers import bare_environ
 class Scratch(Protocol):
     """A database for one test's servers."""
 
-    environ: dict[str, str]  # what tells a server to use it
+    @property
+    def environ(self) -> dict[str, str]:
+        """What tells a server to use it."""
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """What a connection of its own reads, which sees only what is committed."""
@@ -113,20 +115,37 @@ class PostgresDatabase:
         cls, server_url: str, template: str = "template1", tablespace: str = "pg_default"
     ) -> Iterator[PostgresDatabase]:
         """A database that is dropped afterwards."""
+        database = cls.create(server_url, template, tablespace)
+        try:
+            yield database
+        finally:
+            database.drop()
+
+    @classmethod
+    def create(
+        cls, server_url: str, template: str = "template1", tablespace: str = "pg_default"
+    ) -> PostgresDatabase:
         name = f"greenroom_test_{uuid4().hex[:12]}"
         with psycopg.connect(server_url, autocommit=True) as server:
             server.execute(f"CREATE DATABASE {name} TEMPLATE {template} TABLESPACE {tablespace}")
-            try:
-                yield cls(urlsplit(server_url)._replace(path=f"/{name}").geturl())
-            finally:
-                server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        return cls(urlsplit(server_url)._replace(path=f"/{name}").geturl())
 
     @contextmanager
-    def copy(self, folder: Path) -> Iterator[PostgresDatabase]:
-        name = urlsplit(self.url).path.removeprefix("/")
-        server_url = urlsplit(self.url)._replace(path="/postgres").geturl()
-        with self.scratch(server_url, template=name) as copied:
+    def copy(self, folder: Path, tablespace: str = "pg_default") -> Iterator[PostgresDatabase]:
+        with self.scratch(self._server_url, self.name, tablespace) as copied:
             yield copied
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).path.removeprefix("/")
+
+    @property
+    def _server_url(self) -> str:
+        return urlsplit(self.url)._replace(path="/postgres").geturl()
+
+    def drop(self) -> None:
+        with psycopg.connect(self._server_url, autocommit=True) as server:
+            server.execute(f"DROP DATABASE {self.name} WITH (FORCE)")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, autocommit=True) as connection:

@@ -46,7 +46,7 @@ KEY = RoomKey("leet99", "K7PQ2M")
 class RecordingWire:
     """A socket's way out that remembers what was sent."""
 
-    write = None
+    write: Callable[[bytes], None] | None = None
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
@@ -110,6 +110,9 @@ class Bench:
 
     async def ask(self, command: Command, key: RoomKey = KEY) -> Any:
         return await self.rooms.ask(key, command)
+
+    async def look(self, key: RoomKey = KEY) -> Any:
+        return await self.rooms.look(key)
 
     async def create(self, name: str = "alice", key: RoomKey = KEY, **settings: Any) -> Any:
         return await self.ask(register(name, host=True, **settings), key)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
 from realtime.core.rows import Commit, RoomKey, Snapshot
 from realtime.engine.memory_store import MemoryStore
@@ -31,9 +31,11 @@ class CountingStore(MemoryStore):
         self.commits.append(commit)
         return await super().commit(commit)
 
-    def hold(self, key: RoomKey) -> AbstractAsyncContextManager[Held]:
+    @asynccontextmanager
+    async def hold(self, key: RoomKey) -> AsyncIterator[Held]:
         self.holds += 1
-        return super().hold(key)
+        async with super().hold(key) as held:
+            yield held
 
 
 class SharedStore(CountingStore):

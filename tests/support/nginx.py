@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from scripts.lib.bootstrap import ROOT
-from tests.support.servers import free_port, until
+from tests.support.servers import free_port, pipe, until
 from tests.support.services import need_nginx
 
 SAMPLE = ROOT / "docs" / "nginx.conf"
@@ -103,7 +103,7 @@ class Nginx:
 
     def down(self) -> None:
         """Every connection through it is cut."""
-        self._leader.stdin.close()
+        pipe(self._leader.stdin).close()
         self._leader.wait()
 
     def _listens(self) -> bool:
@@ -122,7 +122,10 @@ class Nginx:
     def passed(self) -> list[Passed]:
         """The requests that it has answered."""
         logged = LOGGED.findall((self.folder / "greenroom.log").read_text())
-        return [Passed(*one, re.findall(r"[^, ]+:[0-9]+", upstream)) for *one, upstream in logged]
+        return [
+            Passed(method, path, status, re.findall(r"[^, ]+:[0-9]+", upstream))
+            for method, path, status, upstream in logged
+        ]
 
     @property
     def said(self) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from scripts.lib.bootstrap import ROOT
 from tests.support import site
-from tests.support.servers import PATIENCE_S
+from tests.support.servers import PATIENCE_S, pipe
 from tests.support.site import Socket
 
 CLIENTS = ROOT / "tests" / "e2e" / "clients"
@@ -63,7 +63,8 @@ class Page(Socket):
             stdout=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def ready(self) -> Self:
         """This page, when Node has started."""
@@ -81,11 +82,13 @@ class Page(Socket):
 
     def __exit__(self, *_: object) -> None:
         with suppress(BrokenPipeError):
-            self._node.stdin.close()
+            pipe(self._node.stdin).close()
         try:
             self._node.wait(QUIT_WITHIN_S)
         finally:
             self._node.kill()
+            self._reader.join(QUIT_WITHIN_S)
+            pipe(self._node.stdout).close()
 
     def send(self, kind: str, payload: object = None, **fields: object) -> None:
         self._command("send", frame={"type": kind, "payload": payload or {}, **fields})
@@ -131,9 +134,9 @@ class Page(Socket):
                 self.heard_at = event["at"] / 1000
 
     def _command(self, command: str, **details: object) -> None:
-        self._node.stdin.write(json.dumps({"command": command, **details}) + "\n")
-        self._node.stdin.flush()
+        pipe(self._node.stdin).write(json.dumps({"command": command, **details}) + "\n")
+        pipe(self._node.stdin).flush()
 
     def _read(self) -> None:
-        for line in self._node.stdout:
+        for line in pipe(self._node.stdout):
             self._events.put(json.loads(line))

@@ -48,7 +48,8 @@ class Proxied:
         self.lobbies = [server("lobby", {**place, **told}, folder) for place in places]
         for one in (*self.realtime, *self.lobbies, self.nginx):
             stack.enter_context(one)
-        self.site = Site(self.nginx, databases[0], self.nginx)
+        gate: Any = self.nginx  # stands for both tiers
+        self.site = Site(gate, databases[0], gate)
         self._ring = Ring([f"127.0.0.1:{port}" for port in ports])
 
     def owner(self, room_id: str) -> Server:

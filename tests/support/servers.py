@@ -10,10 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import IO, AnyStr, Self
 
 from config import env
 from scripts.lib.bootstrap import ROOT
@@ -26,6 +26,8 @@ LOOK_EVERY_S = 0.02
 # Below what systems hand out to outgoing connections: a port stays free while its server is down,
 # and nobody who calls it then is connected to itself.
 PORTS = range(20_000, 30_000)
+
+WARNED = {"PYTHONWARNINGS": "default"}  # every warning is logged; tests/e2e/conftest.py refuses it
 
 running: list[Server] = []
 numbers = itertools.count(1)
@@ -82,7 +84,7 @@ class Server(Tier):
             self.leader = subprocess.Popen(
                 [sys.executable, "-m", "scripts.lib.tier", sys.executable, *self.arguments],
                 cwd=ROOT,
-                env={**bare_environ(), **self.environ, "GREENROOM_TIER": self.name},
+                env={**bare_environ(), **WARNED, **self.environ, "GREENROOM_TIER": self.name},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -133,17 +135,43 @@ def until(condition: Callable[[], object], within_s: float = PATIENCE_S) -> None
         time.sleep(LOOK_EVERY_S)
 
 
+def pipe(end: IO[AnyStr] | None) -> IO[AnyStr]:
+    """An end that was asked for when its process was started."""
+    assert end
+    return end
+
+
 def bare_environ() -> dict[str, str]:
     """The tests' own environment without what it says about Greenroom."""
     ours = {variable.name for variable in env.VARIABLES.values()}
     return {name: value for name, value in os.environ.items() if name not in ours}
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    for port in random.sample(PORTS, len(PORTS)):
-        with socket.socket() as probe, suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
+def free_port(count: int = 1) -> int:
+    """The first of `count` ports in a row that nobody listens on.
+
+    No other run of tests on this machine gets them as well: UDP sockets of the same numbers, which
+    no server uses, reserve them until this process ends.
+    """
+    for first in random.sample(PORTS, len(PORTS)):
+        with ExitStack() as kept, suppress(OSError):
+            reserved = [kept.enter_context(reservation(first + n)) for n in range(count)]
+            for one in reserved:
+                one.detach()
+            return first
     raise AssertionError("every port is taken")
+
+
+def reservation(port: int) -> socket.socket:
+    """A socket that reserves this port for as long as it is open. Raises OSError when it is taken
+    or reserved."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+    reserved = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        reserved.bind(("127.0.0.1", port))
+    except OSError:
+        reserved.close()
+        raise
+    return reserved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -127,6 +128,9 @@ class Site:
             limits=httpx.Limits(max_connections=None, keepalive_expiry=60),
         )
     )
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self.http.close)
 
     # -- through the lobby ------------------------------------------------------------------
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sized
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
-from django.db import ConnectionHandler, connections
+from django.db import connections
+from django.db.utils import ConnectionHandler
 
 from config import kinds
 from config.settings import postgresql
@@ -60,7 +61,8 @@ class MemoryPlace:
         return {match.match_id: [one.username for one in match.standings] for match in kept}
 
     def counts(self) -> dict[str, int]:
-        kept = {"rooms": [self._store.rows], "room_seats": self._store.seats.values()}
+        kept: dict[str, Iterable[Sized]] = {"rooms": [self._store.rows]}
+        kept["room_seats"] = self._store.seats.values()
         kept["room_journal"] = self._store.journals.values()
         return {table: sum(map(len, parts)) for table, parts in kept.items()}
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from tests.support import site
 from tests.support.node import CLIENTS, QUIT_WITHIN_S, STARTED_WITHIN_S
-from tests.support.servers import PATIENCE_S
+from tests.support.servers import PATIENCE_S, pipe
 
 
 class Talker:
@@ -25,7 +25,8 @@ class Talker:
             stdout=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         assert self.next(STARTED_WITHIN_S)["event"] == "ready"
         self.does("open", url=url, compresses=compresses)
         opened = self.next()
@@ -36,15 +37,17 @@ class Talker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._node.stdin.close()
+        pipe(self._node.stdin).close()
         try:
             self._node.wait(QUIT_WITHIN_S)
         finally:
             self._node.kill()
+            self._reader.join(QUIT_WITHIN_S)
+            pipe(self._node.stdout).close()
 
     def does(self, command: str, **details: object) -> None:
-        self._node.stdin.write(json.dumps({"command": command, **details}) + "\n")
-        self._node.stdin.flush()
+        pipe(self._node.stdin).write(json.dumps({"command": command, **details}) + "\n")
+        pipe(self._node.stdin).flush()
 
     def says(self, text: str, pieces: int = 1) -> None:
         self.does("send", text=text, pieces=pieces)
@@ -74,5 +77,5 @@ class Talker:
         return event["code"], event["reason"]
 
     def _read(self) -> None:
-        for line in self._node.stdout:
+        for line in pipe(self._node.stdout):
             self._events.put(json.loads(line))

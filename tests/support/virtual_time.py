@@ -13,7 +13,7 @@ T = TypeVar("T")
 VIRTUAL_TIME = ("asyncio", {"loop_factory": lambda: VirtualTimeLoop()})
 
 
-class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Jumping(selectors.DefaultSelector):
     """Where the loop would sleep, time passes."""
 
     now = 0.0

@@ -36,7 +36,7 @@ class Line(asyncio.Transport):
 
     # What the server does.
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         assert not self.ended, "written after the end"
         if self.lost:
             return
@@ -92,8 +92,8 @@ class Line(asyncio.Transport):
 
     def end(self) -> None:
         """FIN."""
-        if not self.protocol.eof_received():
-            self.close()
+        self.protocol.eof_received()  # returns nothing: it wants the line closed
+        self.close()
 
     def reset(self) -> None:
         """RST."""
@@ -149,7 +149,7 @@ class Application:
     async def send(self, kind: str, **event: Any) -> None:
         await self._send({"type": f"websocket.{kind}", **event})
 
-    async def hears(self) -> str | bytes | dict[str, Any]:
+    async def hears(self) -> Any:
         """What the next event says; a disconnect is returned as it is."""
         event = await self.receive()
         if event["type"] == "websocket.disconnect":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ class Reading:
     """A parser, and the requests that it found."""
 
     def __init__(self, *, sockets=True, body_max=1000):
-        self.found = []
+        self.found: list[Any] = []
         self.parser = RequestParser(ENDS, lambda _: body_max, self.found.append, sockets=sockets)
 
     def feed(self, data, piece=PIECE_BYTES):
@@ -222,7 +223,8 @@ def test_a_bug_in_routing_is_a_500_and_not_the_callers_fault(caplog):
     def explode(_):
         raise KeyError("what a caller wrote")
 
-    parser = RequestParser(ENDS, explode, [].append, sockets=False)
+    found: list[Any] = []
+    parser = RequestParser(ENDS, explode, found.append, sockets=False)
     with pytest.raises(RoomError) as caught:
         parser.feed(START + b"\r\n")
     assert caught.value.status == 500

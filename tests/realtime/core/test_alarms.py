@@ -190,7 +190,8 @@ class Timeline:
     """A room whose clock jumps and whose process forgets, beside what is expected of it."""
 
     def __init__(self) -> None:
-        self.room = opened(Timers, ["alice"])
+        self.party = Timers()
+        self.room = opened(self.party, ["alice"])
         self.due: dict[str, float] = {}
         self.rang: Counter[str] = Counter()
 
@@ -218,7 +219,7 @@ class Timeline:
         assert self.room.run(RetryAlarms()).ok
 
     def fail(self, times: int) -> None:
-        self.room.party.fails = times
+        self.party.fails = times
 
     def check(self) -> None:
         """What rang since the last check was due, and is not expected any more."""

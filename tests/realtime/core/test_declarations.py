@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,9 +28,10 @@ class Text(Struct, frozen=True):
 
 
 def test_a_message_needs_its_type():
+    bare: Any = message
     with pytest.raises(TypeError, match=r'Name the message\'s type: @message\("TYPE"\)'):
 
-        @message
+        @bare
         def go(self, room, player): ...
 
 
@@ -79,8 +82,7 @@ class Careless(Party):
     slug = "careless"
     State = Number
 
-    def deed(self, room: Room) -> None:
-        """What goes wrong."""
+    deed: Callable[[Room], object]  # what goes wrong
 
     @message("GO")
     def go(self, room: Room, player: Player) -> None:
@@ -92,6 +94,7 @@ class Careless(Party):
 
 def careless(deed):
     room = opened(Careless)
+    assert isinstance(room.party, Careless)
     room.party.deed = deed
     return room
 
@@ -191,7 +194,7 @@ def test_an_overriding_handler_takes_what_it_is_given():
         class Worse(Careless):
             slug = "worse"
 
-            def go(self, room): ...
+            def go(self, room): ...  # type: ignore[override]  # which is what is refused
 
 
 @pytest.mark.parametrize("name", ["", "x" * 17, "a\0b", "ALICE"])

@@ -236,9 +236,12 @@ def test_the_journal_runs_again_what_presence_was(room, here, there):
     assert entry.connected == {"there": ["p_bob"]}
     again = RoomOnTrial(CounterParty())
     again.reload(before)
-    again.turns.begin(room.commits[-1].journal[-1].at, lambda known: entry.connected)
+    connected = entry.connected
+    again.turns.begin(room.commits[-1].journal[-1].at, lambda known: connected)
     again.turns.run(entry.command, seed=entry.seed)
-    assert again.turns.draft().row.state == room.snapshot.state
+    draft = again.turns.draft()
+    assert draft
+    assert draft.row.state == room.snapshot.state
 
 
 def test_who_connects_in_a_turn_that_cannot_be_read_back_is_not_connected():

@@ -1,5 +1,7 @@
 """Turns: kept whole or dropped whole."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from msgspec import Struct
@@ -110,12 +112,13 @@ def test_a_handler_that_returns_something_is_told_what_to_do_instead(room):
 
 
 def test_an_async_handler_is_refused_when_it_is_written():
+    wait_message: Any = message("wait")  # types refuse it as well
     with pytest.raises(TypeError, match="write `def`, not `async def`"):
 
         class Async(Party):
             slug = "async"
 
-            @message("wait")
+            @wait_message
             async def wait(self, room, player):
                 """Hooks never wait."""
 
@@ -158,7 +161,9 @@ def test_the_journal_holds_what_a_turn_needs_to_run_again(room):
     again.turns.begin(row.at, lambda known: known)
     command = entry["command"]
     again.turns.run(_receive("alice", command["type"]), seed=entry["seed"])
-    assert again.turns.draft().row.state == room.commits[-1].row.state
+    draft = again.turns.draft()
+    assert draft
+    assert draft.row.state == room.commits[-1].row.state
 
 
 def test_the_journal_tells_who_was_connected_only_when_it_must(room):
@@ -206,7 +211,9 @@ def test_a_connect_that_breaks_leaves_nobody_connected():
     room.register("alice", host=True)
     assert room.connect("alice").bug
     room.turns.run(_receive("alice", "add"), seed=1)
-    entry = msgspec.json.decode(room.turns.draft().journal[-1].entry)
+    draft = room.turns.draft()
+    assert draft
+    entry = msgspec.json.decode(draft.journal[-1].entry)
     assert "p_alice" not in entry.get("connected", [])
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_a_guess_that_there_is_no_room_is_never_believed_by_others():
         store = CountingStore()
         await Bench(store).create()
         fresh = Bench(store)
-        answers = await asyncio.gather(
+        answers: Any = await asyncio.gather(
             fresh.create("zoe", playerCap=0), fresh.ask(register("bob")), return_exceptions=True
         )
         assert answers[0].code == Code.ROOM_ALREADY_EXISTS
@@ -159,7 +160,7 @@ def test_a_database_that_hangs_answers_everybody_in_time():
         bench = Bench(store, commit_deadline_s=0.05, batch_size=2)
         asks = [bench.create(), *(bench.ask(register(f"player{n}")) for n in range(5))]
         async with asyncio.timeout(1):
-            answers = await asyncio.gather(*asks, return_exceptions=True)
+            answers: list[Any] = await asyncio.gather(*asks, return_exceptions=True)
         assert [one.code for one in answers] == [Code.STORAGE_UNAVAILABLE] * 6
         store.gate.set()
         assert await bench.create()
@@ -288,7 +289,8 @@ def test_a_refusal_that_cannot_be_said_strands_nobody():
 
         @message("refuse")
         def refuse(self, room, player) -> None:
-            raise RoomError(Code.FORBIDDEN, details=[object()])
+            unspeakable: Any = object()
+            raise RoomError(Code.FORBIDDEN, details=[unspeakable])
 
     async def story():
         bench = Bench(MemoryStore(), parties=(Speechless(),))
@@ -296,13 +298,20 @@ def test_a_refusal_that_cannot_be_said_strands_nobody():
         await bench.create(key=key)
         alice, wire = await bench.connect("alice", key)
         bench.rooms.tell(alice, Receive("p_alice", "refuse", NOTHING))
-        assert (await bench.rooms.ask(key, register("bob"))).ok
+        assert (await bench.ask(register("bob"), key)).ok
         await settled()
         codes = [frame["payload"].get("code") for frame in wire.frames]
         assert "INTERNAL_ERROR" in codes
         assert wire.kinds[-1] == "PLAYER_UPDATE"
 
     asyncio.run(story())
+
+
+def code_of(ask: asyncio.Future[Any]) -> Code:
+    """Why it was refused."""
+    error = ask.exception()
+    assert isinstance(error, RoomError)
+    return error.code
 
 
 def test_a_full_mailbox_says_so():
@@ -313,7 +322,7 @@ def test_a_full_mailbox_says_so():
         await settled()
         asks += [asyncio.ensure_future(bench.ask(register(f"player{n}"))) for n in range(5)]
         await settled()
-        codes = [ask.exception().code for ask in asks if ask.done()]
+        codes = [code_of(ask) for ask in asks if ask.done()]
         assert codes == [Code.ROOM_BUSY] * 2
         store.gate.set()
         await asyncio.gather(*asks, return_exceptions=True)
@@ -331,11 +340,11 @@ def test_who_looks_at_a_room_takes_no_place_of_a_player():
         store.gate.clear()
         joining = asyncio.ensure_future(bench.ask(register("bob")))
         await settled()
-        looks = [asyncio.ensure_future(bench.rooms.look(KEY)) for _ in range(2000)]
+        looks = [asyncio.ensure_future(bench.look()) for _ in range(2000)]
         await settled()
         bench.say(connection)
         store.gate.set()
-        answers = await asyncio.gather(*looks, return_exceptions=True)
+        answers: list[Any] = await asyncio.gather(*looks, return_exceptions=True)
         await joining
         assert wire.kinds[-1] == "CHAT_APPEND"
         assert [answer.player_count for answer in answers[:10]] == [2] * 10
@@ -351,10 +360,10 @@ def test_a_look_is_never_older_than_the_question():
         bench = Bench(store)
         await bench.create()
         store.gate.clear()
-        first = asyncio.ensure_future(bench.rooms.look(KEY))
+        first = asyncio.ensure_future(bench.look())
         joining = asyncio.ensure_future(bench.ask(register("bob")))
         await settled()  # the look came first; bob is being committed
-        late = [asyncio.ensure_future(bench.rooms.look(KEY)) for _ in range(3)]
+        late = [asyncio.ensure_future(bench.look()) for _ in range(3)]
         await settled()
         assert first.done()
         assert not any(look.done() for look in late)
@@ -372,9 +381,9 @@ def test_as_many_may_wait_for_a_look_as_for_a_turn():
         bench = Bench(store, mailbox_size=3)
         creating = asyncio.ensure_future(bench.create())
         await settled()
-        looks = [asyncio.ensure_future(bench.rooms.look(KEY)) for _ in range(5)]
+        looks = [asyncio.ensure_future(bench.look()) for _ in range(5)]
         await settled()
-        assert [look.exception().code for look in looks if look.done()] == [Code.ROOM_BUSY] * 2
+        assert [code_of(look) for look in looks if look.done()] == [Code.ROOM_BUSY] * 2
         looks[0].cancel()
         store.gate.set()
         await creating
@@ -389,11 +398,11 @@ def test_a_look_that_fails_fails_for_all_and_the_next_is_a_new_one():
         await Bench(store).create()
         bench = Bench(store)
         store.down = True
-        looks = [asyncio.ensure_future(bench.rooms.look(KEY)) for _ in range(3)]
+        looks = [asyncio.ensure_future(bench.look()) for _ in range(3)]
         assert [await refusal(look) for look in looks] == [Code.STORAGE_UNAVAILABLE] * 3
         store.down = False
-        assert (await bench.rooms.look(KEY)).player_count == 1
-        assert await refusal(bench.rooms.look(RoomKey("leet99", "NONE22"))) == Code.ROOM_NOT_FOUND
+        assert (await bench.look()).player_count == 1
+        assert await refusal(bench.look(RoomKey("leet99", "NONE22"))) == Code.ROOM_NOT_FOUND
 
     asyncio.run(story())
 

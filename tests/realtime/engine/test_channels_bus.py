@@ -286,7 +286,8 @@ async def buses(layer, *processes):
     async with AsyncExitStack() as stack:
         started = []
         for process in processes:
-            bus, heard = ChannelsBus(layer), []
+            heard: list[bytes] = []
+            bus = ChannelsBus(layer)
             await bus.start(process, heard.append, lambda: None)
             stack.push_async_callback(bus.close)
             started.append((bus, heard))

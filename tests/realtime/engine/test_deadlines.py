@@ -32,6 +32,7 @@ def now() -> float:
 async def limited(deadlines: Deadlines, takes_s: float) -> float:
     """When a block that takes so long ended: itself, or by its limit."""
     began, task = now(), asyncio.current_task()
+    assert task
     try:
         with deadlines.limit(task):
             await asyncio.sleep(takes_s)

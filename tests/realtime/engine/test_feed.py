@@ -39,7 +39,7 @@ class Reader:
 
     def _show(self, announcement: Announcement) -> None:
         self.shown.append((announcement.base.version, announcement.after.version))
-        self.texts += [effect.frame for effect in announcement.effects]
+        self.texts += [effect.frame for effect in announcement.effects if isinstance(effect, ToAll)]
 
     def _gap(self) -> None:
         self.gaps += 1

@@ -50,6 +50,7 @@ def story(base: int, *, ours: bool = False, wait_s: float = 0.0) -> tuple[bool, 
         _, wire = await other.connect("alice")
         if ours:
             kept = await bench.engine.store.load(KEY)
+            assert kept
             assert kept.version == base
             other.rooms.heard(foreign(kept.revision, kept.uuid))
         await settled()

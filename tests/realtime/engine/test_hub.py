@@ -1,8 +1,10 @@
 """The hub: frames reach the sockets of their room, and no others."""
 
 import asyncio
+from collections.abc import Callable
 from itertools import chain
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from realtime.auth import token_hash
 from realtime.core.commands import Connect
 from realtime.core.effects import Disconnect, Enter, Reply, ToAll, ToEach, ToPlayer
 from realtime.core.rows import RoomKey
+from realtime.engine.frames import Frames
 from realtime.engine.hub import Connection, Hub
 from realtime.engine.memory_store import MemoryStore
 from tests.support.engine import KEY, NOTHING, Bench, RecordingWire, register, settled
@@ -27,14 +30,15 @@ def test_frames_of_one_room_do_not_reach_another_or_a_stranger():
         await bench.create(key=OTHER)
         alice, here = await bench.connect("alice")
         _, there = await bench.connect("alice", OTHER)
-        stranger = Connection(KEY, RecordingWire())
+        unheard = RecordingWire()
+        stranger = Connection(KEY, unheard)
         with pytest.raises(RoomError):
             await bench.rooms.ask(KEY, Connect(token_hash("a guess")), stranger)
         there.frames.clear()
         bench.say(alice)
         await settled()
         assert here.kinds[-1] == "CHAT_APPEND"
-        assert there.frames == stranger.wire.frames == []
+        assert there.frames == unheard.frames == []
 
     asyncio.run(story())
 
@@ -99,11 +103,11 @@ def test_who_leaves_is_closed_and_hears_nothing_more():
 class Wire:
     """A way out that notes each write. What is sent to all stands in a tuple."""
 
-    write = None
+    write: Callable[[bytes], None] | None = None
 
-    def __init__(self):
-        self.writes = []
-        self.batches = []
+    def __init__(self) -> None:
+        self.writes: list[Any] = []
+        self.batches: list[Frames] = []
 
     def send(self, frame):
         self.writes.append(frame.decode())
@@ -189,15 +193,16 @@ def test_what_is_meant_for_one_keeps_its_place_among_what_all_are_told():
 def test_who_enters_gets_its_view_and_nothing_that_was_said_before():
     async def story():
         members = Members("alice")
-        bob = members.of["bob"] = Connection(KEY, Wire())
+        wire = Wire()
+        members.of["bob"] = Connection(KEY, wire)
         members.happens(*to_all("a"))
         members.happens(
             *to_all("b"), Enter("p_bob", "bob", b"room"), *to_all("bob is here"), origin="bob"
         )
         members.happens(*to_all("c"))
-        assert bob.wire.writes == ["view room"]
+        assert wire.writes == ["view room"]
         await settled()
-        assert bob.wire.writes == ["view room", ("bob is here", "c")]
+        assert wire.writes == ["view room", ("bob is here", "c")]
         assert members.got("alice") == [("a", "b", "bob is here", "c")]
 
     told(story)

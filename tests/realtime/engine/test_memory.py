@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ async def test_a_bug_of_a_batch_is_reported_once(store, caplog):
     bench = bench_on(store)
     with caplog.at_level(logging.ERROR):
         asked = [bench.ask(register(f"b{n}", host=n == 0)) for n in range(5)]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
+        answers: list[Any] = await asyncio.gather(*asked, return_exceptions=True)
     assert {one.code for one in answers} == {Code.INTERNAL_ERROR}
     assert len({one.message for one in answers}) == 1
     assert len(caplog.records) == 1

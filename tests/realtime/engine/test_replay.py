@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from random import Random
 from uuid import UUID
 
@@ -70,6 +71,11 @@ async def live(bench: Bench, last: Callable[[], Command]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def recorded(entry: Entry, known: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Who was connected: what the journal says, else what is known."""
+    return known if entry.connected is UNSET else entry.connected
+
+
 def test_a_journal_that_was_read_back_makes_the_same_state(kind, request):
     place = request.getfixturevalue(kind)
 
@@ -88,10 +94,10 @@ def test_a_journal_that_was_read_back_makes_the_same_state(kind, request):
     turns = Turns(Leet99(), KEY, None, new_uuid=UUID(int=1), surroundings=Surroundings(Random))
     for version, at, _, text in rows:
         entry = jsonio.decode(text.encode(), Entry)
-        told = entry.connected
-        turns.begin(seconds(at), lambda known, told=told: known if told is UNSET else told)
+        turns.begin(seconds(at), partial(recorded, entry))
         assert turns.run(entry.command, entry.seed).error is None
         draft = turns.draft()
+        assert draft
         assert draft.version == version
         turns.committed()
         state = draft.row.state

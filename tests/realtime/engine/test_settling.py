@@ -1,9 +1,12 @@
 """A round: what is tried together, and what is tried again alone."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from realtime.core.rows import Snapshot
-from realtime.engine.asks import Confirm, DueRooms, Load, Prune
+from realtime.engine.asks import Ask, Confirm, DueRooms, Load, Prune
 from realtime.engine.settling import Settling
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
 from tests.support.stores import batch, room
@@ -18,9 +21,9 @@ class ScriptedDatabase:
     def __init__(self, failure=None, *, about=(ROOMS[1],)):
         self.failure = failure
         self.about = {*about}
-        self.tried = []
-        self.hurried = []
-        self.wanted = []
+        self.tried: list[Any] = []
+        self.hurried: list[Any] = []
+        self.wanted: list[Any] = []
 
     def keep(self, commits, *, patient=True):
         keys = [commit.key for commit in commits]
@@ -49,22 +52,27 @@ class ScriptedDatabase:
     def close(self): ...
 
 
+def run(database: Any, asks: Sequence[Ask]) -> list[Any]:
+    """The answers to these, on a scripted database."""
+    return Settling(database).run(asks)
+
+
 def test_a_round_is_one_transaction():
     database = ScriptedDatabase()
-    assert Settling(database).run(COMMITS) == [True] * 4
+    assert run(database, COMMITS) == [True] * 4
     assert database.tried == [ROOMS]
 
 
 @pytest.mark.parametrize("failure", [Rejected("constraint"), Busy("deadlock")])
 def test_after_a_rollback_each_is_tried_alone(failure):
     database = ScriptedDatabase(failure)
-    assert Settling(database).run(COMMITS) == [True, failure, True, True]
+    assert run(database, COMMITS) == [True, failure, True, True]
     assert database.tried == [ROOMS, *([key] for key in ROOMS)]
 
 
 def test_what_cannot_be_written_down_is_rejected_without_repeating_it():
     database = ScriptedDatabase(OverflowError("the secret 10**99 is too large"))
-    kept, rejected, *others = Settling(database).run(COMMITS)
+    kept, rejected, *others = run(database, COMMITS)
     assert isinstance(rejected, Rejected)
     assert str(rejected) == "a value that no row can hold (OverflowError)"
     assert (kept, others) == (True, [True, True])
@@ -72,13 +80,13 @@ def test_what_cannot_be_written_down_is_rejected_without_repeating_it():
 
 def test_a_round_waits_for_locks_but_once():
     database = ScriptedDatabase(Busy("held"), about=(ROOMS[1], ROOMS[3]))
-    Settling(database).run(COMMITS)
+    run(database, COMMITS)
     assert database.hurried == ROOMS
 
 
 def test_those_who_are_tried_alone_wait_until_one_has_waited_in_vain():
     database = ScriptedDatabase(Busy("held"))
-    answers = Settling(database).run([*COMMITS, COMMITS[1]])
+    answers = run(database, [*COMMITS, COMMITS[1]])
     assert answers == [True, database.failure, True, True, database.failure]
     assert database.hurried == [ROOMS[2], ROOMS[3], ROOMS[1]]
 
@@ -86,29 +94,29 @@ def test_those_who_are_tried_alone_wait_until_one_has_waited_in_vain():
 def test_what_may_have_been_kept_is_not_tried_again():
     lost = StorageUnavailable("connection lost")
     database = ScriptedDatabase(lost)
-    assert Settling(database).run(COMMITS) == [lost] * 4
+    assert run(database, COMMITS) == [lost] * 4
     assert database.tried == [ROOMS]
 
 
 def test_two_batches_of_one_room_are_not_tried_together():
     database = ScriptedDatabase()
     twice = [batch(ROOMS[0]), batch(ROOMS[0], 1)]
-    assert Settling(database).run(twice) == [True, True]
+    assert run(database, twice) == [True, True]
     assert database.tried == [[ROOMS[0]], [ROOMS[0]]]
 
 
 def test_a_storage_that_goes_away_is_not_asked_for_each():
     lost = StorageUnavailable("connection lost")
     database = ScriptedDatabase(lost)
-    answers = Settling(database).run([COMMITS[0], COMMITS[1], COMMITS[2], COMMITS[2]])
+    answers = run(database, [COMMITS[0], COMMITS[1], COMMITS[2], COMMITS[2]])
     assert answers == [True, lost, lost, lost]
     assert database.tried == [[ROOMS[0]], [ROOMS[1]]]
 
 
 def test_reads_are_one_question_and_states_are_fetched_for_those_who_load():
     database = ScriptedDatabase()
-    found, absent, right, wrong = Settling(database).run(
-        [Load(ROOMS[0]), Confirm(ROOMS[1], 0), Confirm(ROOMS[0], 7), Confirm(ROOMS[0], 6)]
+    found, absent, right, wrong = run(
+        database, [Load(ROOMS[0]), Confirm(ROOMS[1], 0), Confirm(ROOMS[0], 7), Confirm(ROOMS[0], 6)]
     )
     assert (found.version, absent, right, wrong) == (7, True, True, False)
     assert database.wanted == [{ROOMS[0]: True, ROOMS[1]: False}]
@@ -117,13 +125,13 @@ def test_reads_are_one_question_and_states_are_fetched_for_those_who_load():
 def test_a_round_may_hold_everything():
     database = ScriptedDatabase()
     due = DueRooms(("leet99",), 9.0, 2)
-    asked = [Prune(9.0, 5, 60), Load(ROOMS[0]), COMMITS[0], due, COMMITS[1]]
-    pruned, found, *kept = Settling(database).run(asked)
+    asked: list[Ask] = [Prune(9.0, 5, 60), Load(ROOMS[0]), COMMITS[0], due, COMMITS[1]]
+    pruned, found, *kept = run(database, asked)
     assert (pruned, found.version, kept) == (True, 7, [True, ROOMS[:2], True])
     assert database.tried == [ROOMS[:2], "prune at 9.0: 5 rooms, 60 entries"]
 
 
 def test_a_question_that_fails_harms_nobody_else():
     lost = StorageUnavailable("connection lost")
-    asked = [DueRooms(("leet99",), 9.0, 2), Confirm(ROOMS[0], 7), COMMITS[0]]
-    assert Settling(ScriptedDatabase(lost)).run(asked) == [lost, True, True]
+    asked: list[Ask] = [DueRooms(("leet99",), 9.0, 2), Confirm(ROOMS[0], 7), COMMITS[0]]
+    assert run(ScriptedDatabase(lost), asked) == [lost, True, True]

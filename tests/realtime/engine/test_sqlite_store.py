@@ -7,7 +7,9 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -86,7 +88,11 @@ def test_what_was_acknowledged_survives_kill_9_and_the_file_is_free_again(sqlite
 
 def test_a_closed_store_leaves_the_file_to_the_next(sqlite):
     for version in range(3):
-        assert on(sqlite, lambda store, base=version: store.commit(batch(ROOM, base)))
+        assert on(sqlite, partial(commits, base=version))
+
+
+async def commits(store, base):
+    return await store.commit(batch(ROOM, base))
 
 
 def test_another_writer_makes_it_busy_for_a_while(sqlite):
@@ -171,7 +177,7 @@ def test_every_commit_reaches_the_disk(sqlite):
 
 
 def test_times_are_written_as_django_reads_them(sqlite):
-    times = {"alarm_at": 1_700_000_060.25, "expires_at": 1_700_086_400.0}
+    times: dict[str, Any] = {"alarm_at": 1_700_000_060.25, "expires_at": 1_700_086_400.0}
     on(sqlite, lambda store: store.commit(batch(ROOM, 0, **times, matches=(match("m1"),))))
     query = "SELECT created_at, updated_at, alarm_at, expires_at FROM rooms"
     ((created, updated, alarm, expires),) = sqlite.rows(query)

@@ -1,6 +1,7 @@
 """What every store has to do, whatever it keeps rooms in."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -473,7 +474,8 @@ def test_readiness_is_asked_once_a_second_whoever_asks(database, monkeypatch):
         await asyncio.gather(store.check(), store.check())
         assert len(asked) == 2
 
-    asked, now = [], [100.0]
+    asked: list[Any] = []
+    now = [100.0]
     monkeypatch.setattr(orm_stores, "monotonic", lambda: now[0])
     count_findings(monkeypatch, asked)
     on(database, story)

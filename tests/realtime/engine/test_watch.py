@@ -11,7 +11,7 @@ from realtime.engine import watch as watches
 from realtime.engine.feed import GAP_S
 from realtime.engine.store import StorageUnavailable
 from tests.support.engine import until
-from tests.support.processes import ROOM, CommonStore, Exchange, Process, quiet
+from tests.support.processes import ROOM, CommonStore, Exchange, ExchangeBus, Process, quiet
 from tests.support.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
@@ -94,6 +94,7 @@ async def test_a_process_that_cannot_say_that_it_lives_leaves_nothing_behind(sto
     with pytest.raises(StorageUnavailable):
         await process.start()
     assert asyncio.all_tasks() == before
+    assert isinstance(process.bus, ExchangeBus)
     process.bus.arrived(b"nobody listens")
 
 

@@ -39,7 +39,7 @@ def test_register_answers_an_empty_object_of_settings(room):
 
 
 def test_a_signal_is_relayed_as_it_was_written():
-    relayed = []
+    relayed: list[bytes] = []
     data = msgspec.Raw(b'{"x": 1.10, "n": 12345678901234567890}')
     relay = Relay("p_alice", "alice", 0.0, relayed.append)
     ChatParty().signal(relay, ChatSignal(data))

@@ -140,7 +140,7 @@ def test_a_socket_that_cannot_be_pinged_keeps_no_other_from_being_watched():
     async def story():
         watch = keepalive()
         broken, socket = Socket(watch), Socket(watch)
-        broken.ping = _breaks
+        setattr(broken, "ping", _breaks)  # noqa: B010
         socket.is_there = False
         await asyncio.sleep(2 * NOTICED_WITHIN_S)
         assert socket.given_up

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import weakref
+from typing import Any
 
 import pytest
 from uvicorn.protocols.utils import ClientDisconnected
@@ -868,7 +869,8 @@ async def test_however_it_ends_nothing_is_left_and_nothing_goes_on(state, ends):
     visit.protocol.shutdown()
     await asyncio.sleep(LONG_S)
     assert visit.client.got == got
-    assert not asyncio.get_running_loop()._scheduled
+    loop: Any = asyncio.get_running_loop()
+    assert not loop._scheduled
 
 
 async def test_a_socket_that_is_gone_is_freed_at_once():

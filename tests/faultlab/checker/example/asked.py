@@ -37,7 +37,7 @@ class ExampleRoom(KeptRoom):
         *,
         fate: str = "answered",
         force: bool = False,
-        **extra: object,
+        **extra: Any,
     ) -> str | None:
         """A register, which creates the room when nobody has. Returns the player's id."""
         founding, player_id = self.version == 0, f"p_{self.code}_{len(self.run.records)}"
@@ -51,6 +51,12 @@ class ExampleRoom(KeptRoom):
 
         done = self.ask("create" if founding else "join", args, None, act, fate)
         return player_id if done else None
+
+    def joined(self, name: str, role: str = "player", **extra: Any) -> str:
+        """A join that is granted: the player's id."""
+        player_id = self.join(name, role, **extra)
+        assert player_id
+        return player_id
 
     def _admitted(self, player: str, name: str, role: str, *, founding: bool) -> Fields:
         self.admit(player, name, role, founding=founding)

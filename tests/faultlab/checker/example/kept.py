@@ -33,7 +33,7 @@ class KeptRoom:
     @property
     def members(self) -> dict[str, Fields]:
         """Who is in the room, by player id."""
-        return self.roster["players"]  # type: ignore[no-any-return]
+        return self.roster["players"]
 
     def count(self, role: str = "player") -> int:
         """How many have this role."""
