@@ -6,12 +6,13 @@ import gzip
 import json
 import socket
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
 from config.env import DEV_SERVICE_KEY
 from tests.e2e.conftest import both_tiers
-from tests.support.servers import until
+from tests.support.servers import Server, until
 from tests.support.site import player
 
 PATIENCE_S = 30
@@ -255,6 +256,10 @@ def test_a_stop_with_a_body_on_the_way_is_an_ordinary_one(any_migrated, tmp_path
             assert "Traceback" not in server.said
 
 
+def says(server: Server, word: str) -> bool:
+    return word in server.said
+
+
 class TestOutOfFileDescriptors:
     @pytest.fixture
     def crowded(self, any_migrated, tmp_path):
@@ -274,7 +279,7 @@ class TestOutOfFileDescriptors:
             with ExitStack() as crowd:
                 for _ in range(FILES_MAX + 10):
                     crowd.enter_context(connected(server))
-                until(lambda server=server: "RLIMIT_NOFILE" in server.said, PATIENCE_S)
+                until(partial(says, server, "RLIMIT_NOFILE"), PATIENCE_S)
                 self.is_refused_and_no_bug(server, connection)
             until(server.ready, PATIENCE_S)
             (line,) = [one for one in server.said.splitlines() if "RLIMIT_NOFILE" in one]

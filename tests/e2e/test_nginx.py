@@ -139,7 +139,7 @@ def test_it_lets_go_of_idle_connections_before_greenroom_does():
 def test_it_says_so_in_json_that_it_has_no_connection_left(tmp_path):
     """Three are the one it listens on, the one to its leader, and the caller's."""
     with FaultyRealtime(silent) as behind:
-        ports = [urlsplit(behind.url).port]
+        ports = [urlsplit(behind.url).port or 0]
         with Nginx(tmp_path, ports, ports, connections=3) as nginx:
             answer = httpx.get(nginx.url + "/api/rooms", headers={"Origin": ORIGIN})
         assert not behind.requests

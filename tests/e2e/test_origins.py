@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.e2e.conftest import both_tiers
-from tests.support.servers import until
+from tests.support.servers import Server, until
 
 KEYS = {"GREENROOM_SERVICE_KEY": "k" * 40, "GREENROOM_SECRET_KEY": "abcdefgh" * 8}
 WRITTEN = "https://Play.example.org:443/, capacitor://localhost, https://*.preview.example.org"
@@ -22,9 +25,13 @@ def site(request, any_migrated, tmp_path_factory):
         "development": {},
         "production": {**KEYS, "GREENROOM_ENV": "production", "ALLOWED_ORIGINS": WRITTEN},
     }
-    environ = {"RATE_LIMITS": "on", **modes[request.param]}
+    environ: Any = {"RATE_LIMITS": "on", **modes[request.param]}
     with any_migrated.copy(folder) as database, both_tiers(database, folder, **environ) as site:
         yield request.param, site
+
+
+def says(tier: Server, advice: str) -> bool:
+    return advice in tier.said
 
 
 def may_read(site, origin: str) -> bool:
@@ -76,5 +83,5 @@ def test_both_tiers_let_in_the_same_pages_and_say_how_to_let_in_others(site, ori
     advice = f"set ALLOWED_ORIGINS={value}\n"
     for tier in (site.lobby, site.realtime):
         if not expected:
-            until(lambda tier=tier: advice in tier.said)
+            until(partial(says, tier, advice))
         assert tier.said.count(line) == (not expected)

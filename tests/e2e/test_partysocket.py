@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from secrets import token_urlsafe
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ LATE_BY_S = 1.0
 SETTLED_AFTER_S = env.load({}).refresh_interval_s + 0.1  # a view may be owed for so long
 # Graces that are shorter than that outage, as the defaults are shorter than a minute. They are long
 # enough for partysocket, which calls again after 3, 3.9 and 5.1 s, whatever the graces are.
-HASTY = {
+HASTY: Any = {
     "SEAT_GRACE_S": "6",
     "HOST_LEFT_GRACE_S": "0.5",
     "HOST_LOST_GRACE_S": "5",

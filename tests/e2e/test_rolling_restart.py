@@ -36,7 +36,7 @@ def shared(tmp_path_factory, canary):
         yield shared
 
 
-@pytest.fixture(params=ENDS.values(), ids=ENDS)
+@pytest.fixture(params=[*ENDS.values()], ids=[*ENDS])
 def end(request):
     """How a process ends."""
     return request.param

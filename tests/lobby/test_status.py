@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -106,6 +107,7 @@ def test_what_readyz_says_of_them(states, words):
 
 async def ask(callers):
     """Everybody at once."""
-    transport = httpx.ASGITransport(LobbyApplication())
+    application: Any = LobbyApplication()
+    transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return await asyncio.gather(*(client.get("/status") for _ in range(callers)))

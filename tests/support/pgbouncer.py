@@ -71,6 +71,7 @@ class PgBouncer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        assert self._leader.stdin
         self._leader.stdin.close()
         self._leader.wait()
 

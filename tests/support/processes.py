@@ -103,13 +103,19 @@ class CommonStore(SharedStore):
 
     def back_up(self) -> Callable[[], None]:
         """What sets all rooms back to how they are now."""
-        tables = (self.snapshots, self.rows, self.journals, self.seats, self.tags)
+        tables: tuple[dict[Any, Any], ...] = (
+            self.snapshots,
+            self.rows,
+            self.journals,
+            self.seats,
+            self.tags,
+        )
         kept = deepcopy(tables)
 
         def set_back() -> None:
             for table, before in zip(tables, deepcopy(kept), strict=True):
                 table.clear()
-                table.update(before)  # type: ignore[arg-type]
+                table.update(before)
 
         return set_back
 

@@ -46,8 +46,9 @@ class Proxied:
             **environ,
         }
         self.lobbies = [server("lobby", {**place, **told}, folder) for place in places]
-        for one in (*self.realtime, *self.lobbies, self.nginx):
+        for one in (*self.realtime, *self.lobbies):
             stack.enter_context(one)
+        stack.enter_context(self.nginx)
         gate: Any = self.nginx  # stands for both tiers
         self.site = Site(gate, databases[0], gate)
         self._ring = Ring([f"127.0.0.1:{port}" for port in ports])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 from uuid import UUID, uuid4
 
 import httpx
@@ -120,7 +120,7 @@ class Site:
 
     realtime: Server
     database: Scratch
-    lobby: Server | None = None
+    lobby: Server = cast("Server", None)  # a realtime service alone has none
     http: httpx.Client = field(
         default_factory=lambda: httpx.Client(
             trust_env=False,

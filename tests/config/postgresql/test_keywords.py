@@ -1,8 +1,10 @@
 """What DATABASE_URL may say behind the ?, and what comes of it."""
 
+import sys
+
 import pytest
 
-from config import kinds, settings
+from config import kinds
 from config.env import BadEnvironment
 from config.postgresql.keywords import session_settings
 from config.settings import postgresql
@@ -47,7 +49,7 @@ def test_they_are_joined_to_the_limits_which_win():
 
 
 def test_a_migration_has_theirs_alone(monkeypatch):
-    monkeypatch.setattr(settings.sys, "argv", ["manage.py", "migrate"])
+    monkeypatch.setattr(sys, "argv", ["manage.py", "migrate"])
     assert options("options=-c%20lock_timeout%3D5s")["session"] == {"lock_timeout": "5s"}
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from realtime.core.rows import Snapshot
+from realtime.core.rows import ABSENT, Revision, Snapshot
 from realtime.engine.asks import Ask, Confirm, DueRooms, Load, Prune
 from realtime.engine.settling import Settling
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
@@ -116,7 +116,13 @@ def test_a_storage_that_goes_away_is_not_asked_for_each():
 def test_reads_are_one_question_and_states_are_fetched_for_those_who_load():
     database = ScriptedDatabase()
     found, absent, right, wrong = run(
-        database, [Load(ROOMS[0]), Confirm(ROOMS[1], 0), Confirm(ROOMS[0], 7), Confirm(ROOMS[0], 6)]
+        database,
+        [
+            Load(ROOMS[0]),
+            Confirm(ROOMS[1], ABSENT),
+            Confirm(ROOMS[0], Revision(7, 0)),
+            Confirm(ROOMS[0], Revision(6, 0)),
+        ],
     )
     assert (found.version, absent, right, wrong) == (7, True, True, False)
     assert database.wanted == [{ROOMS[0]: True, ROOMS[1]: False}]
@@ -133,5 +139,9 @@ def test_a_round_may_hold_everything():
 
 def test_a_question_that_fails_harms_nobody_else():
     lost = StorageUnavailable("connection lost")
-    asked: list[Ask] = [DueRooms(("leet99",), 9.0, 2), Confirm(ROOMS[0], 7), COMMITS[0]]
+    asked: list[Ask] = [
+        DueRooms(("leet99",), 9.0, 2),
+        Confirm(ROOMS[0], Revision(7, 0)),
+        COMMITS[0],
+    ]
     assert run(ScriptedDatabase(lost), asked) == [lost, True, True]

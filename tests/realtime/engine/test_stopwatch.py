@@ -5,6 +5,7 @@ import logging
 import re
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ async def enter(bench, key=SLOW):
 
 def test_a_handler_longer_than_the_deadline_is_told_truly_and_costs_other_rooms_nothing():
     async def story():
-        loop = asyncio.get_running_loop()
+        loop: Any = asyncio.get_running_loop()
 
         def wait() -> None:
             loop._jumping.now += 3

@@ -10,7 +10,7 @@ from msgspec import Struct
 from contracts import jsonio
 from contracts.errors import Code, RoomError
 from contracts.sockets import Close
-from realtime.core.commands import Connect, EndRoom, Inspect, Receive, Remove
+from realtime.core.commands import Command, Connect, EndRoom, Inspect, Receive, Remove
 from realtime.core.messages import message
 from realtime.core.party import Party
 from realtime.core.room import Room
@@ -75,7 +75,7 @@ def test_nothing_touches_it_and_an_administrator_may_close_it(place):
         older, newer = Bench(store, (Counter(),)), Bench(store, (NewerCounter(),))
         await older.ask(register("alice", host=True), KEY)
         kept = await store.load(KEY)
-        commands = [register("bob"), Connect("t"), Remove("p_alice"), Inspect()]
+        commands: list[Command] = [register("bob"), Connect("t"), Remove("p_alice"), Inspect()]
         refused = [await code_of(newer.ask(one, KEY)) for one in commands]
         assert refused == [Code.ROOM_UNREADABLE] * len(commands)
         assert await store.load(KEY) == kept
