@@ -24,7 +24,7 @@ def venv(tmp_path: Path) -> Venv:
 def finished(venv: Venv) -> None:
     """As after an installation, at no cost."""
     venv.python.parent.mkdir(parents=True)
-    base = Path(sys._base_executable)
+    base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
     venv.python.symlink_to(base)
     (venv.folder / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
     venv.stamp.write_text(venv.fingerprint)

@@ -111,6 +111,7 @@ def test_at_other_addresses_what_is_printed_works(environ, lobby, realtime, prin
 def test_ready_is_said_only_when_the_lobby_reaches_the_realtime_service(environ):
     port = free_port()
     refused = serve({**environ, "REALTIME_URL": f"http://127.0.0.1:{port}"})
+    assert refused.stdout
     said = refused.stdout.read()
     assert "Greenroom is ready" not in said
     assert said.splitlines()[-1] == (
