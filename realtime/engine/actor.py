@@ -240,7 +240,9 @@ class Actor:
             self._refuse(post, RoomError(Code.REALTIME_UNAVAILABLE))
 
     def _report(self, bug: Exception) -> RoomError:
-        return report(bug, f"{self._key.party}/{self._key.room_id}")
+        told = report(bug, f"{self._key.party}/{self._key.room_id}")
+        _untrace(bug)
+        return told
 
     def _grant(self, post: Post, turn: Turn) -> None:
         if post.answer and not post.answer.done():
@@ -253,6 +255,7 @@ class Actor:
             self._engine.hub.expel(self._key, Close.ROOM_NOT_FOUND)
 
     def _refuse(self, post: Post, error: RoomError) -> None:
+        _untrace(error)
         if post.answer and not post.answer.done():
             post.answer.set_exception(error)
         elif post.connection and not post.answer:
@@ -286,6 +289,12 @@ class Actor:
         if self._alarm:
             self._alarm.cancel()
         self._alarm = self._alarm_at = None
+
+
+def _untrace(problem: Exception) -> None:
+    """Let go of where it was raised. Those frames hold the room's state and the turn that holds the
+    error: a cycle, which every refusal would leave to the collector."""
+    problem.__traceback__ = problem.__context__ = problem.__cause__ = None
 
 
 def _all(batch: list[Post], error: RoomError) -> list[Answered]:

@@ -38,6 +38,15 @@ class Refresher:
             self._timer.cancel()
             self._timer = None
 
+    def close(self) -> None:
+        """Owe nobody anything, and let go of who is asked, which holds this one."""
+        self.cancel()
+        self._ask = _nobody
+
     def _due(self) -> None:
         self._timer = None
         self._ask()
+
+
+def _nobody() -> None:
+    """Asked in the place of one that has ended."""

@@ -52,7 +52,10 @@ class Rooms:
         """Run a command and return its reply. Raises RoomError."""
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._post(key, Post(command, answer, connection, request_id))
-        return await answer
+        try:
+            return await answer
+        finally:
+            del answer  # it holds its exception, whose traceback holds this frame
 
     async def look(self, key: RoomKey) -> object:
         """The room's summary, read once for all who wait for it. Raises RoomError."""

@@ -182,10 +182,14 @@ class Showing:
         self._reserve.cancel()
 
     def close(self) -> None:
-        """Owe nobody anything, and hear no more."""
-        self.owe_nothing()
+        """Owe nobody anything, and hear no more. Nothing is kept that leads back to the actor: a
+        room that is forgotten is freed at once, and does not wait for the collector."""
+        self._refresher.close()
+        self._reserve.close()
+        self._on_gap = _nobody
         if self._feed:
             self._feed.close()
+            self._feed = None
 
     def _show(self, announcement: Announcement) -> None:
         """Send what a peer has decided to those here. A view that it owes them is its to send."""
@@ -207,6 +211,10 @@ class Showing:
                 self._reserve.cancel()
             elif isinstance(effect, RefreshSoon):
                 refresher.owe()
+
+
+def _nobody() -> None:
+    """Told in the place of an actor that has ended."""
 
 
 def _refreshes(settled: Settled) -> bool:
