@@ -66,12 +66,11 @@ class Witness:
 
     def _ask(self, question: str, values: tuple[Any, ...], **proof: Any) -> None:
         if not self._proofs:
-            task = asyncio.create_task(self._prove(question, values, proof))
+            task = asyncio.create_task(self._prove(question, values, {"t": now(), **proof}))
             self._proofs.add(task)
             task.add_done_callback(self._proofs.discard)
 
     async def _prove(self, question: str, values: tuple[Any, ...], proof: dict[str, Any]) -> None:
-        asked = now()
         try:
             self._prover = self._prover or await self._connect()
             found = await (await self._prover.execute(question, values)).fetchone()
@@ -79,7 +78,7 @@ class Witness:
             self._prover = None
             return
         where = {"party": values[0], "room": values[1]}
-        self._history.write("proof", t=asked, **where, **proof, found=found != (0,))
+        self._history.write("proof", **where, **proof, found=found != (0,))
 
     async def _look(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
         """Rows whose version is news."""
