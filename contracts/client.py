@@ -43,7 +43,7 @@ from contracts.ring import Ring
 from contracts.transport import Transport
 
 RETRY_IN_S = 0.05  # with less time left, a second try could not end well
-STATE_TIMEOUT_S = 1.5  # less than whoever asks the lobby for its readiness waits
+STATE_TIMEOUT_S = 1.5  # supervisors wait 2 s for the lobby's readiness, which holds this
 # It is not there, says itself that it stops, is asked too much already, or is too slow.
 OUTAGE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
 
@@ -112,7 +112,7 @@ class RealtimeClient:
         return await self._ask(Call("POST", path, body=body), ControlReply)
 
     async def states(self) -> list[State]:
-        """How each process would take a call now; known within STATE_TIMEOUT_S."""
+        """Ask each process whether it would serve us now. Takes STATE_TIMEOUT_S at most."""
         return await asyncio.gather(*map(self._state, self._processes))
 
     async def _state(self, process: Process) -> State:

@@ -1,4 +1,4 @@
-"""Whether a realtime process can serve a lobby: how it is asked, and what its answer says."""
+"""The question whether a realtime process can serve a lobby, and the meaning of its answer."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ State: TypeAlias = Literal[
     "not ready",  # it drains, or storage does not answer
     "refuses the service key",
     "takes no sockets",  # it has no place or no open file left for one more
-    "answers nonsense",  # another service stands there
+    "answers nonsense",  # another service answers at its address
 ]
-# Without a key it answers whether it is ready for anybody; with one, for who shows that key.
+# Without a key the process answers whether it is ready; with one, whether it is ready for that key.
 QUESTION = Call("GET", "/readyz", shows_key=True)
 
 
 def state_of(answer: Answer) -> State:
-    """What the answer to QUESTION says of the process that gave it."""
+    """Read the answer to QUESTION."""
     if answer.status == 403:  # something in between that knows the key
         return "refuses the service key"
     try:

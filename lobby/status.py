@@ -1,4 +1,4 @@
-"""Whether a player can create a room and connect now: /status, for anybody outside."""
+"""/status: can a player create a room and connect now?"""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class StatusView(ApiView):
 
     @extend_schema(operation_id="readStatus", responses={200: Status, 503: Status})
     async def get(self, request: ApiRequest) -> Response:
-        """200 while a realtime process takes calls and sockets, 503 while none does."""
+        """Answer 200 while a realtime process takes calls and sockets, 503 while none does."""
         if "ok" in await shared.states():
             return answer(Status("ok"))
         return answer(Status("unavailable"), status=503)
 
 
 class SharedStates:
-    """What the realtime processes said last. They are asked once for all who want to know within
-    KEPT_S, so that anybody may ask, as often as they like."""
+    """The states of the realtime processes, asked for once and shared for KEPT_S: a flood of
+    requests costs no more than one."""
 
     def __init__(self) -> None:
         self._asking: asyncio.Task[list[State]] | None = None
@@ -41,7 +41,7 @@ class SharedStates:
         self._good_until = 0.0
 
     async def states(self) -> list[State]:
-        """Each process's state. Cancelling one caller does not cancel the question."""
+        """Return each process's state. Cancelling one caller does not cancel the question."""
         if monotonic() < self._good_until:
             return self._said
         if self._asking is None:
@@ -61,12 +61,12 @@ shared = SharedStates()
 
 
 async def states() -> list[State]:
-    """What each realtime process says now."""
+    """Ask each realtime process for its state."""
     return await wiring.current().service.client.states()
 
 
 def in_words(states: Sequence[State]) -> str:
-    """`ok` when all processes serve; otherwise what is wrong, and with how many of several."""
+    """Say `ok` when all processes serve; otherwise name the fault, and count it among several."""
     counts = Counter(states)
     if counts["ok"] == len(states):
         return "ok"

@@ -1,4 +1,4 @@
-"""Whether one more socket would find a place in this process."""
+"""The check of /readyz that tells whether a new socket finds a place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from realtime.runtime import Runtime
 
 
 def newcomers(serving: Runtime) -> dict[str, str]:
-    """A check for /readyz of what keeps new sockets out; empty while nothing does."""
+    """Name what keeps new sockets out, as a check of /readyz; empty while nothing does."""
     if len(serving.strangers) >= serving.settings.unauthenticated_sockets:
         return {"sockets": "as many as may are between handshake and JOIN_ROOM"}
     if not file_left():
@@ -18,8 +18,8 @@ def newcomers(serving: Runtime) -> dict[str, str]:
 
 
 def file_left() -> bool:
-    """Whether a file can be opened: a socket is one, too. A request tells nothing, for it comes by
-    a connection that is open already."""
+    """Tell whether this process may open one more file; a socket is one, too. A probe that arrives
+    over an open connection would not notice."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as problem:

@@ -130,7 +130,7 @@ async def readyz(request: Request) -> Answer:
     where the host's clock is far from the database's, for rooms go by that; and where it takes no
     more sockets: those that are open go on.
 
-    A caller that shows a key asks whether the process is ready for that key: a wrong one is 401."""
+    A caller may show a service key: a wrong one is 401, so a lobby learns whether its own works."""
     serving = await runtime()
     if request.sent.header(b"authorization"):
         request.require_service_key(serving.service_keys)
