@@ -43,7 +43,7 @@ from contracts.ring import Ring
 from contracts.transport import Transport
 
 RETRY_IN_S = 0.05  # with less time left, a second try could not end well
-STATE_TIMEOUT_S = 1.5  # supervisors wait 2 s for the lobby's readiness, which holds this
+STATE_TIMEOUT_S = 1.0  # supervisors wait 2 s for the lobby's readiness, which holds this
 # It is not there, says itself that it stops, is asked too much already, or is too slow.
 OUTAGE = frozenset({Code.REALTIME_UNAVAILABLE, Code.REALTIME_TIMEOUT})
 

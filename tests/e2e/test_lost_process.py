@@ -11,7 +11,7 @@ from contracts.paths import room_path
 from contracts.ring import Ring
 from tests.e2e.conftest import places
 from tests.support.faulty_realtime import FaultyRealtime, refused, silent
-from tests.support.servers import server
+from tests.support.servers import server, until
 from tests.support.site import Site, together
 
 CALLERS = 24
@@ -57,9 +57,12 @@ def test_creates_and_joins_are_answered_by_the_other(lossy, canary):
     for lost, longest_s, shortest_s in ends:
         expected_s = cost_s if lost else 0.0
         assert expected_s <= shortest_s <= longest_s < expected_s + BUSY_S
-    ready = site.http.get(site.lobby.url + "/readyz").json()
-    assert ready["checks"]["realtime"] == "1 of 2 ok, 1 unreachable"
-    assert site.http.get(site.lobby.url + "/status").json() == {"status": "ok"}
+    until(lambda: says(site, "/readyz")["checks"]["realtime"] == "1 of 2 ok, 1 unreachable")
+    until(lambda: says(site, "/status") == {"status": "ok"})
+
+
+def says(site, path):
+    return site.http.get(site.lobby.url + path).json()
 
 
 def timed(call):

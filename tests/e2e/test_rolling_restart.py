@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.databases import PostgresDatabase, manage
-from tests.support.faulty_realtime import FaultyRealtime
+from tests.support.faulty_realtime import FaultyRealtime, answer
 from tests.support.loops import until as until_in_loop
 from tests.support.proxied import Proxied
 from tests.support.returning import Crowd
@@ -136,9 +136,11 @@ def test_a_create_that_was_sent_is_not_sent_again(any_migrated, tmp_path):
     with ExitStack() as stack:
 
         def kill(connection, server):
-            if server.requests[-1].startswith(b"POST"):
-                for lobby in proxied.lobbies:
-                    lobby.kill()
+            if not server.requests[-1].startswith(b"POST"):
+                connection.sendall(answer("200 OK", b'{"status": "ok"}'))
+                return
+            for lobby in proxied.lobbies:
+                lobby.kill()
 
         waiting = stack.enter_context(FaultyRealtime(kill))
         database = stack.enter_context(any_migrated.copy(tmp_path / "data"))

@@ -32,14 +32,14 @@ def whole(any_migrated, canary, tmp_path_factory):
 
 def becomes(site, status, realtime):
     """Wait until /status has this status, and /readyz says so of the realtime service."""
-    until(lambda: told(site) == status, WITHIN_S)
     said = {200: "ok", 503: "unavailable"}[status]
-    assert site.http.get(site.lobby.url + "/status").json() == {"status": said}
+    until(lambda: told(site) == (status, {"status": said}), WITHIN_S)
     until(lambda: checked(site) == realtime, WITHIN_S)
 
 
 def told(site):
-    return site.http.get(site.lobby.url + "/status").status_code
+    answer = site.http.get(site.lobby.url + "/status")
+    return answer.status_code, answer.json()
 
 
 def checked(site):
@@ -83,7 +83,7 @@ def test_a_realtime_service_with_another_key(whole):
 def test_a_realtime_service_that_may_open_no_more_files(whole):
     """It answers who is connected, and nobody else can connect."""
     with closing(whole.http.get(whole.realtime.url + "/readyz")), no_more_files(whole.realtime):
-        until(lambda: told(whole) == 503, WITHIN_S)
+        until(lambda: told(whole)[0] == 503, WITHIN_S)
         until(lambda: checked(whole) in ("takes no sockets", "unreachable"), WITHIN_S)
     becomes(whole, 200, "ok")
     whole.realtime.news()  # it may well have complained
