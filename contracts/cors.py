@@ -13,6 +13,7 @@ PREFLIGHT = Response(
     b"access-control-max-age: 600\r\n",
 )
 VARY = b"vary: Origin\r\n"
+ALLOWED = b"access-control-allow-origin: %b\r\naccess-control-expose-headers: Retry-After\r\n"
 
 
 def preflight(request: Request) -> Response | None:
@@ -23,10 +24,14 @@ def preflight(request: Request) -> Response | None:
     return None
 
 
-def marked(response: Response, request: Request, origins: Origins) -> Response:
-    """`response`, which says whether the page that asked may read it."""
+def lines(request: Request, origins: Origins) -> bytes:
+    """The header lines that say whether the page that asks may read the answer."""
     origin = request.header(b"origin")
     if not origins.allow_reading(origin, request.header(b"host")):
-        return response.also(VARY)
-    allowed = b"access-control-allow-origin: %b\r\n" % origin
-    return response.also(VARY, allowed, b"access-control-expose-headers: Retry-After\r\n")
+        return VARY
+    return VARY + ALLOWED % origin
+
+
+def marked(response: Response, request: Request, origins: Origins) -> Response:
+    """`response`, which says whether the page that asked may read it."""
+    return response.also(lines(request, origins))

@@ -27,9 +27,7 @@ def json_body(request: Request, limit_bytes: int) -> bytes:
     body = request.body
     if len(body) > limit_bytes:
         raise RoomError(Code.PAYLOAD_TOO_LARGE)
-    if body[:1] != b"{" or body[1:2] == b"\0":
-        return _in_utf8(body)
-    return body
+    return body if body[:2] == b'{"' else _in_utf8(body)
 
 
 def _require_plain(coding: bytes) -> None:

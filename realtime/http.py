@@ -91,33 +91,31 @@ class HttpApplication:
         for route in self._routes:
             if match := route.pattern.fullmatch(request.path):
                 request.route = route, match.groupdict()
-                return route.body_max(request) if request.method in route.methods else NO_BODY
+                return route.body_max(request) if request.method == route.method else NO_BODY
         return NO_BODY
 
     async def respond(self, request: exchange.Request) -> Response:
         """Do it."""
         try:
-            response = cors.preflight(request) or await _answer(request)
+            handler, path = _handler(request)
+            status, answered = await handler(Request(request, path))
+            head = JSON_HEAD + cors.lines(request, self._origins)
+            return Response(status, head, jsonio.encode(answered))
         except Exception as error:  # noqa: BLE001  every failure has an answer
-            response = refused(_as_room_error(error))
-        return cors.marked(response, request, self._origins)
+            return self.refusal(request, _as_room_error(error))
 
     def refusal(self, request: exchange.Request, error: RoomError) -> Response:
-        """The answer to a request for which nothing is done."""
-        return cors.marked(refused(error), request, self._origins)
-
-
-async def _answer(request: exchange.Request) -> Response:
-    handler, path = _handler(request)
-    status, answered = await handler(Request(request, path))
-    return Response(status, JSON_HEAD, jsonio.encode(answered))
+        """The answer to a request for which nothing is done. No path takes OPTIONS, by which a
+        browser asks first."""
+        response = cors.preflight(request) or refused(error)
+        return cors.marked(response, request, self._origins)
 
 
 def _handler(request: exchange.Request) -> tuple[Handler, dict[str, str]]:
     if request.route is None:
         raise RoomError(Code.NOT_FOUND)
     route, path = request.route
-    if request.method not in route.methods:
+    if request.method != route.method and request.method not in route.methods:
         allowed = ", ".join(route.methods)
         raise RoomError(Code.METHOD_NOT_ALLOWED, headers={"Allow": allowed})
     return route.handler, path
