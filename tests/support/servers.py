@@ -28,9 +28,11 @@ LOOK_EVERY_S = 0.02
 # patient, unless its test is about one of these limits and names it.
 PATIENT = {
     "COMMIT_DEADLINE_S": "30",
+    "JOIN_TIMEOUT_S": "60",
     "REALTIME_CONNECT_TIMEOUT_S": "30",
     "REALTIME_TRY_TIMEOUT_S": "40",
     "REALTIME_TOTAL_TIMEOUT_S": "81",
+    "SOCKET_PATIENCE_S": "30",
 }
 # Below what systems hand out to outgoing connections: a port stays free while its server is down,
 # and nobody who calls it then is connected to itself.
