@@ -49,6 +49,7 @@ class Server(Tier):
     environ: dict[str, str]
     folder: Path
     log: Path = field(init=False)
+    started_s: float = field(default=0.0, init=False)  # what the last start took
     _read_bytes: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,8 @@ class Server(Tier):
         except BaseException:
             self.kill()
             raise
-        return time.monotonic() - started
+        self.started_s = time.monotonic() - started
+        return self.started_s
 
     def launch(self) -> None:
         """Start, and ask nothing of it."""
