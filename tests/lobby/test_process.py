@@ -28,6 +28,7 @@ from tests.support.services import need_postgresql
 WAITING = 200
 JOIN = b'{"username": "alice"}'
 FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"  # 1.4 MB
+PATIENT = ("-m", "tests.support.patient_lobby")
 RUNSERVER = ("manage.py", "runserver", "--noreload")
 
 
@@ -62,7 +63,7 @@ def place(realtime, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def process(place, database):
-    with place(database) as process:
+    with place(database).that_runs(*PATIENT) as process:
         yield process
 
 
