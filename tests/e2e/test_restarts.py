@@ -114,26 +114,34 @@ def test_sockets_are_sent_away_and_all_come_back(house, long, tell):
 def end_in_a_chat(house):
     """Ask it to stop while somebody chats and somebody joins: what was announced, its status. It
     does not end before the one who joins is kept."""
-    host, database = player("alice", isHost=True), house.database
+    host = player("alice", isHost=True)
     house.register("talk", host)
     with house.socket("talk") as socket, ThreadPoolExecutor() as pool:
         socket.join(host["playerToken"])
         chatting = pool.submit(chat, socket)
         until(lambda: "CHAT_APPEND" in socket.kinds)
-        with database.slow_seat(VICTIM) as let_go:
-            joining = pool.submit(house.register, "talk", player(VICTIM, role="spectator"))
-            until(database.writing)
-            ends_politely(house)
-            assert not joining.done()
-            let_go()
-            assert joining.result().status_code == 200
-            status = stopped(house.realtime)
+        try:
+            status = end_in_a_join(house, pool)
+        finally:
+            house.realtime.kill()  # else the chat would go on
         return chatting.result(), status
+
+
+def end_in_a_join(house, pool):
+    """Ask it to stop while somebody joins: its status."""
+    assert house.http.get(f"{house.realtime.url}/readyz").status_code == 200
+    with house.database.slow_seat(VICTIM) as let_go:
+        joining = pool.submit(house.register, "talk", player(VICTIM, role="spectator"))
+        until(house.database.writing)
+        ends_politely(house)
+        assert not joining.done()
+        let_go()
+        assert joining.result().status_code == 200
+        return stopped(house.realtime)
 
 
 def ends_politely(house):
     """At once it is not ready, and takes no more sockets, while it still has all it had."""
-    assert house.http.get(f"{house.realtime.url}/readyz").status_code == 200
     house.realtime.ask_to_stop()
     until(lambda: not house.realtime.ready())
     ready = house.http.get(f"{house.realtime.url}/readyz")

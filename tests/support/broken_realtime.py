@@ -22,7 +22,7 @@ from realtime.core.rows import Commit
 from realtime.engine import postgres_connection
 from realtime.engine.sqlite_database import SqliteDatabase
 from realtime.engine.store import StorageUnavailable, Store
-from tests.support.databases import GATE
+from tests.support.databases import AT_THE_GATE, GATE
 
 VICTIM = "mallory"
 LATE_BY_S = 1.0  # a kill that follows an acknowledgement comes earlier
@@ -122,6 +122,7 @@ class AcknowledgesEarly(FaultyStore):
 
 def wait_at(gate: Path) -> None:
     """Return when it is gone."""
+    gate.with_name(AT_THE_GATE).touch()
     while gate.exists():
         time.sleep(LOOK_EVERY_S)
 

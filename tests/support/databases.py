@@ -21,6 +21,7 @@ from scripts.lib.bootstrap import ROOT
 from tests.support.servers import bare_environ
 
 GATE = "gate"  # a file beside SQLite's: while it is there, slow seats wait
+AT_THE_GATE = "at-the-gate"  # another: one is waiting, or was
 GATE_LOCK = 4711  # the same on PostgreSQL, as an advisory lock
 
 
@@ -79,6 +80,7 @@ class SqliteFile:
     @contextmanager
     def slow_seat(self, username: str) -> Iterator[Callable[[], None]]:
         gate = self.folder / GATE
+        (self.folder / AT_THE_GATE).unlink(missing_ok=True)
         gate.touch()
         self.rows(
             f"CREATE TRIGGER slow AFTER INSERT ON room_seats WHEN new.username = '{username}'"
@@ -91,6 +93,9 @@ class SqliteFile:
             self.rows("DROP TRIGGER slow")
 
     def writing(self) -> bool:
+        return (self.folder / AT_THE_GATE).exists() and self._locked()
+
+    def _locked(self) -> bool:
         with closing(sqlite3.connect(self.file, isolation_level=None, timeout=0)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
