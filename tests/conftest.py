@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import templates
 from tests.support.services import left_out
@@ -24,6 +25,9 @@ LONGEST = [
     "tests/e2e/test_lost_answers.py",
 ]
 FIGURE = "figure"  # a property of a test's report, with a line to show
+# How long an example takes says something about the machine.
+settings.register_profile("anywhere", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("anywhere")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

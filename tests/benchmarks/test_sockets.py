@@ -74,7 +74,7 @@ def test_members_enter_with_their_keys_and_hear_what_is_said(tmp_path):
     with running(rooms) as server:
         told = measure(server, WIRE, CROWD, PACED, tmp_path)
     assert sorted(rooms.keys) == [f"I am key-{m} of {r:04}" for m in range(3) for r in range(2)]
-    assert told["deliveries"] == pytest.approx(100 * 3 * 0.3, rel=0.5)
+    assert 0 < told["deliveries"] <= 1.5 * 100 * 3 * 0.3
     assert 0 < told["p50_ms"] <= told["p99_ms"]
     assert told["cpu_s"] == {"rooms": 0}
 

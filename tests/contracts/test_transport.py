@@ -3,7 +3,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from contextlib import suppress
 
 import httpx
@@ -15,18 +14,28 @@ from contracts.transport import KeepAliveTransport
 from tests.support import faulty_realtime as faults
 from tests.support.faulty_realtime import FaultyRealtime, answer, says
 from tests.support.loops import LOOPS, until
+from tests.support.virtual_time import HANGS_S, held_clock
 
 HELLO = says(answer("200 OK", b'"hello"'))
+CONNECT_S = 60.0  # a hang guard: tests of this limit have their own
 
 
 async def ask(transport, url):
-    return await ask_within(5, transport, url)
+    return await ask_within(HANGS_S, transport, url)
 
 
 async def ask_within(seconds, transport, url):
     where, deadline = httpx.URL(url), asyncio.get_running_loop().time() + seconds
     request = b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (where.raw_path, where.netloc)
     return await transport.exchange(origin_of(where), request, deadline)
+
+
+async def ends_after(asking, seconds, heard):
+    """Ask on a held clock. It ends so many seconds after the request, and not earlier."""
+    clock, call = held_clock(), asyncio.create_task(asking)
+    await clock.until(heard)
+    await clock.ends_after(call, seconds)
+    return await call
 
 
 async def echo(reader, writer):
@@ -44,7 +53,7 @@ def resets(connection):
 
 
 def test_many_may_ask_at_once_and_each_hears_its_own_answer(run):
-    transport = KeepAliveTransport(0.5)
+    transport = KeepAliveTransport(CONNECT_S)
 
     async def ask_often(url, name):
         return {(await ask(transport, f"{url}/{name}")).body.decode() for _ in range(10)}
@@ -61,7 +70,7 @@ def test_many_may_ask_at_once_and_each_hears_its_own_answer(run):
 
 def test_no_more_connections_are_kept_than_the_limit(run, monkeypatch):
     monkeypatch.setattr(transport_module, "IDLE_MAX", 2)
-    transport = KeepAliveTransport(0.5)
+    transport = KeepAliveTransport(CONNECT_S)
 
     async def five(url):
         await asyncio.gather(*(ask(transport, url) for _ in range(5)))
@@ -73,7 +82,7 @@ def test_no_more_connections_are_kept_than_the_limit(run, monkeypatch):
 
 
 def test_two_loops_never_share_a_connection():
-    transport = KeepAliveTransport(0.5)
+    transport = KeepAliveTransport(CONNECT_S)
     with FaultyRealtime(HELLO) as server:
         for loop_factory in [*LOOPS.values(), *LOOPS.values()]:
             with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -85,7 +94,7 @@ def test_two_loops_never_share_a_connection():
 class TestAConnectionThatLiesIdle:
     def test_and_is_closed_by_the_server_is_not_used_again(self, run):
         async def talk(url):
-            transport = KeepAliveTransport(0.5)
+            transport = KeepAliveTransport(CONNECT_S)
             for n in range(1, 4):
                 await ask(transport, url)
                 assert len(server.requests) == n
@@ -97,7 +106,7 @@ class TestAConnectionThatLiesIdle:
 
     def test_and_is_closed_unseen_is_replaced_at_once(self, run):
         """The loop has no chance to hear of the close before the next request."""
-        transport = KeepAliveTransport(0.5)
+        transport = KeepAliveTransport(CONNECT_S)
         with FaultyRealtime(faults.closes_after_each) as server:
             for _ in range(4):
                 assert run(ask(transport, server.url)).status == 200
@@ -113,7 +122,7 @@ class TestAConnectionThatLiesIdle:
                 spoken.set()
 
         async def talk(url):
-            transport = KeepAliveTransport(0.5)
+            transport = KeepAliveTransport(CONNECT_S)
             await ask(transport, url)
             answered.set()
             assert await asyncio.to_thread(spoken.wait, 1)
@@ -126,7 +135,7 @@ class TestAConnectionThatLiesIdle:
 
     def test_is_closed_with_the_transport(self, run):
         async def talk(url):
-            transport = KeepAliveTransport(0.5)
+            transport = KeepAliveTransport(CONNECT_S)
             await ask(transport, url)
             assert not server.ended
             await transport.aclose()
@@ -143,15 +152,23 @@ def live(transport):
 
 class TestAnAnswer:
     def test_is_read_up_to_the_limit_and_no_further(self, run):
-        with FaultyRealtime(faults.ten_megabytes) as server:
-            before = time.monotonic()
-            with pytest.raises(httpx.RemoteProtocolError, match="too large"):
-                run(ask(KeepAliveTransport(0.5), server.url))
-        assert time.monotonic() - before < 1
+        with (
+            FaultyRealtime(faults.ten_megabytes) as server,
+            pytest.raises(httpx.RemoteProtocolError, match="too large"),
+        ):
+            run(ask(KeepAliveTransport(CONNECT_S), server.url))
+
+    def test_that_is_too_large_is_not_waited_for(self, held):
+        """No time passes: not that of the deadline either."""
+        with (
+            FaultyRealtime(faults.ten_megabytes) as server,
+            pytest.raises(httpx.RemoteProtocolError, match="too large"),
+        ):
+            held(ask(KeepAliveTransport(CONNECT_S), server.url))
 
     def test_that_redirects_is_one_like_any_other(self, run):
         with FaultyRealtime(faults.GARBAGE["302"]) as server:
-            assert run(ask(KeepAliveTransport(0.5), server.url)).status == 302
+            assert run(ask(KeepAliveTransport(CONNECT_S), server.url)).status == 302
         assert len(server.requests) == 1
 
     def test_without_a_length_ends_with_its_connection(self, run):
@@ -160,7 +177,7 @@ class TestAnAnswer:
             connection.sendall(b'lo"')
             connection.shutdown(socket.SHUT_WR)
 
-        transport = KeepAliveTransport(0.5)
+        transport = KeepAliveTransport(CONNECT_S)
         with FaultyRealtime(says_and_closes) as server:
             for _ in range(2):
                 assert run(ask(transport, server.url)).body == b'"hello"'
@@ -183,10 +200,10 @@ class TestAnAnswer:
             end(connection)
 
         with FaultyRealtime(breaks_off) as server, pytest.raises(httpx.ReadError):
-            run(ask(KeepAliveTransport(0.5), server.url))
+            run(ask(KeepAliveTransport(CONNECT_S), server.url))
 
     def test_followed_by_a_close_is_whole_and_its_connection_not_kept(self, run):
-        transport = KeepAliveTransport(0.5)
+        transport = KeepAliveTransport(CONNECT_S)
         with FaultyRealtime(says(answer("200 OK", b"1", "text/plain\r\nconnection: close"))) as one:
             for _ in range(2):
                 assert run(ask(transport, one.url)).body == b"1"
@@ -196,7 +213,7 @@ class TestAnAnswer:
 class TestACallerWhoGoesAway:
     def test_leaves_no_connection_behind(self, run):
         async def talk(url):
-            transport = KeepAliveTransport(0.5)
+            transport = KeepAliveTransport(CONNECT_S)
             call = asyncio.create_task(ask(transport, url))
             await until(lambda: server.requests)
             call.cancel()
@@ -211,7 +228,9 @@ class TestACallerWhoGoesAway:
         """A server that never says its half of the handshake."""
 
         async def talk(url):
-            call = asyncio.create_task(ask(KeepAliveTransport(0.5, tls=certificate.client), url))
+            call = asyncio.create_task(
+                ask(KeepAliveTransport(CONNECT_S, tls=certificate.client), url)
+            )
             await until(lambda: server.requests)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -275,28 +294,28 @@ class TestWhereItConnectsTo:
         except OSError:
             pytest.skip("this machine has no IPv6")
         with FaultyRealtime(HELLO, listener=listener) as server:
-            assert run(ask(KeepAliveTransport(0.5), server.url)).body == b'"hello"'
+            assert run(ask(KeepAliveTransport(CONNECT_S), server.url)).body == b'"hello"'
 
     @pytest.mark.parametrize("name", ["x" * 64, "nobody"])
     def test_must_exist(self, run, name):
         with pytest.raises(httpx.ConnectError):
-            run(ask(KeepAliveTransport(0.5), f"http://{name}.invalid"))
+            run(ask(KeepAliveTransport(CONNECT_S), f"http://{name}.invalid"))
 
     def test_must_listen(self, run):
         with faults.refused() as url, pytest.raises(httpx.ConnectError):
-            run(ask(KeepAliveTransport(0.5), url))
+            run(ask(KeepAliveTransport(CONNECT_S), url))
 
 
 class TestOverTls:
     def test_it_speaks_to_whom_it_trusts(self, run, certificate):
         with FaultyRealtime(HELLO, tls=certificate.server) as server:
-            transport = KeepAliveTransport(0.5, tls=certificate.client)
+            transport = KeepAliveTransport(CONNECT_S, tls=certificate.client)
             heard = [run(ask(transport, server.url)).body for _ in range(3)]
         assert heard == [b'"hello"'] * 3
         assert server.connections == 1
 
     def test_and_to_nobody_else(self, run, certificate):
-        transport = KeepAliveTransport(0.5)
+        transport = KeepAliveTransport(CONNECT_S)
         with (
             FaultyRealtime(HELLO, tls=certificate.server) as server,
             pytest.raises(httpx.ConnectError),
@@ -304,24 +323,23 @@ class TestOverTls:
             run(ask(transport, server.url))
         assert not server.requests
 
-    def test_and_waits_for_no_handshake_longer_than_for_a_connection(self, run):
+    def test_and_waits_for_no_handshake_longer_than_for_a_connection(self, held):
         with FaultyRealtime(faults.silent) as server:
             url = server.url.replace("http:", "https:")
-            before = time.monotonic()
+            asking = ask(KeepAliveTransport(0.1), url)
             with pytest.raises(httpx.ConnectTimeout):
-                run(ask(KeepAliveTransport(0.1), url))
-        assert time.monotonic() - before < 0.3
+                held(ends_after(asking, 0.1, lambda: server.requests))
 
-    def test_the_deadline_holds_as_well(self, run, certificate):
+    def test_the_deadline_holds_as_well(self, held, certificate):
         with FaultyRealtime(faults.trickling, tls=certificate.server) as server:
-            before = time.monotonic()
+            transport = KeepAliveTransport(CONNECT_S, tls=certificate.client)
+            asking = ask_within(0.3, transport, server.url)
             with pytest.raises(httpx.ReadTimeout):
-                run(ask_within(0.3, KeepAliveTransport(0.5, tls=certificate.client), server.url))
-        assert time.monotonic() - before < 0.6
+                held(ends_after(asking, 0.3, lambda: server.requests))
 
     def test_a_connection_closed_by_the_server_is_replaced(self, run, certificate):
         with FaultyRealtime(faults.closes_after_each, tls=certificate.server) as server:
-            transport = KeepAliveTransport(0.5, tls=certificate.client)
+            transport = KeepAliveTransport(CONNECT_S, tls=certificate.client)
             for _ in range(3):
                 assert run(ask(transport, server.url)).status == 200
         assert server.connections == 3
@@ -329,27 +347,36 @@ class TestOverTls:
 
 class TestTheDeadline:
     @pytest.mark.parametrize("fault", [faults.silent, faults.trickling, faults.slow_headers])
-    def test_holds_however_slowly_the_answer_comes(self, run, fault):
+    def test_holds_however_slowly_the_answer_comes(self, held, fault):
         with FaultyRealtime(fault) as server:
-            before = time.monotonic()
+            asking = ask_within(0.2, KeepAliveTransport(CONNECT_S), server.url)
             with pytest.raises(httpx.ReadTimeout):
-                run(ask_within(0.2, KeepAliveTransport(0.5), server.url))
-        assert 0.15 < time.monotonic() - before < 0.4
+                held(ends_after(asking, 0.2, lambda: server.requests))
 
-    def test_is_not_prolonged_by_a_slow_name_server(self, monkeypatch):
-        over = threading.Event()
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(5))
+    @pytest.mark.parametrize("fault", [faults.silent, faults.trickling, faults.slow_headers])
+    def test_holds_on_either_loop(self, run, fault):
+        with FaultyRealtime(fault) as server, pytest.raises(httpx.TimeoutException):
+            run(ask_within(0.2, KeepAliveTransport(CONNECT_S), server.url))
+
+    def test_is_not_prolonged_by_a_slow_name_server(self, held, monkeypatch):
+        asked, over = threading.Event(), threading.Event()
+
+        def resolve(*_, **__):
+            asked.set()
+            over.wait(HANGS_S)
 
         async def talk():
-            before = time.monotonic()
-            with pytest.raises(httpx.ConnectTimeout):
-                await ask(KeepAliveTransport(0.1), "http://slow.example")
-            over.set()
-            return time.monotonic() - before
+            asking = ask(KeepAliveTransport(0.1), "http://slow.example")
+            try:
+                with pytest.raises(httpx.ConnectTimeout):
+                    await ends_after(asking, 0.1, asked.is_set)
+            finally:
+                over.set()
 
-        assert asyncio.run(talk()) < 0.3
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        held(talk())
 
     def test_is_over_before_it_began(self, run):
         with FaultyRealtime(HELLO) as server, pytest.raises(httpx.TimeoutException):
-            run(ask_within(-1, KeepAliveTransport(0.5), server.url))
+            run(ask_within(-1, KeepAliveTransport(CONNECT_S), server.url))
         assert not server.requests

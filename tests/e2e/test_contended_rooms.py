@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from itertools import cycle
 
 import psycopg
 
 from tests.e2e.test_processes import created, two
+from tests.support.servers import until
 from tests.support.site import player, together
+
+AS_MUCH = 5
 
 
 def test_after_a_read_only_database_the_next_write_succeeds(canary, tmp_path):
@@ -29,10 +33,11 @@ def test_after_a_read_only_database_the_next_write_succeeds(canary, tmp_path):
             assert ask(f"a{n}") == [200, 200]  # contended: rows are held for a second
         alter(here, f"ALTER DATABASE {name} SET default_transaction_read_only = on", cut=True)
         assert ask("b") == [503, 503]
-        time.sleep(1.5)
+        time.sleep(1.5)  # longer than rows are held
         alter(here, f"ALTER DATABASE {name} RESET default_transaction_read_only")
-        time.sleep(0.3)
-        assert [ask(f"c{n}") for n in range(4)] == [[200, 200]] * 4
+        for n in range(4):
+            for k, site in enumerate(sites):
+                until(partial(admitted, site, "RONLY1", player(f"c{n}{k}")))
 
 
 def test_reads_go_on_while_a_contended_room_is_read_only(canary, tmp_path):
@@ -50,28 +55,37 @@ def test_reads_go_on_while_a_contended_room_is_read_only(canary, tmp_path):
         assert states == [200, 200]
 
 
-def test_locked_rooms_leave_a_room_that_both_write_alone(canary, tmp_path):
+def admitted(site, room_id, one):
+    """Whether it is; one that is told to come back later does."""
+    answer = site.register(room_id, one)
+    assert answer.status_code in (200, 503), answer.text
+    return answer.status_code == 200
+
+
+def test_locked_rooms_leave_a_room_that_both_write_alone(canary, tmp_path, long):
+    """With --long it is also measured: they cost it no more than a few times its own work."""
     locked = [f"LOCK0{n}" for n in range(6)]
     with two(canary, tmp_path) as pair, ExitStack() as stack:
         for room_id in [*locked, "FREE01"]:
             created(pair[0], room_id)
-        control = tally(free(pair, "a"))  # nothing locked: this must pass
-        assert set(control) == {200}, control
+        control = together(timed, free(pair, "a"))  # nothing locked: this must pass
+        assert {status for status, _ in control} == {200}, control
         for room_id in locked:
             stack.enter_context(pair[0].database.holding(room_id))
         calls = [(site, one, f"x{n}") for one in locked for n, site in enumerate(pair)]
         free_calls = free(pair, "b")
         answers = together(timed, [*calls, *free_calls])[len(calls) :]
         assert Counter(status for status, _ in answers) == {200: len(free_calls)}
-        assert max(seconds for _, seconds in answers) < 0.7
+        if long:
+            assert slowest_s(answers) < AS_MUCH * slowest_s(control)
 
 
 def free(pair, label):
     return [(site, "FREE01", f"{label}{n}") for n, site in zip(range(20), cycle(pair))]
 
 
-def tally(calls):
-    return Counter(status for status, _ in together(timed, calls))
+def slowest_s(answers):
+    return max(seconds for _, seconds in answers)
 
 
 def timed(call):

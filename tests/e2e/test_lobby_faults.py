@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from statistics import median, quantiles
+from contextlib import contextmanager
+from functools import partial
+from statistics import median
 
 import pytest
 
@@ -19,16 +21,16 @@ from tests.support.faulty_realtime import (
     slow_headers,
     trickling,
 )
-from tests.support.servers import server
+from tests.support.servers import PATIENT, server
 from tests.support.site import Site, refusal, together
 
-SHORT = {"REALTIME_TRY_TIMEOUT_S": "0.3", "REALTIME_TOTAL_TIMEOUT_S": "0.7"}
+HASTY = {"REALTIME_TRY_TIMEOUT_S": "0.3", "REALTIME_TOTAL_TIMEOUT_S": "0.7"}
+AS_THEY_COME = dict.fromkeys(PATIENT, "")  # the defaults
+PATIENT_S = float(PATIENT["REALTIME_TRY_TIMEOUT_S"])
 UNREACHABLE, TIMEOUT = (503, "REALTIME_UNAVAILABLE"), (504, "REALTIME_TIMEOUT")
 NONSENSE = (502, "INTERNAL_ERROR")
-REFUSED_WITHIN_S, TIMEOUT_WITHIN_S = 1.5, 8.5
-HEALTHY_WITHIN_S = 0.1
 WAITING = 200
-CROWDED_S = 1.0  # what 200 callers in one process on a busy machine cost each other
+BUSIER = 3  # what 200 callers in one process may cost each other, as a multiple of one alone
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +40,25 @@ def double():
         yield double
 
 
-@pytest.fixture(scope="module", params=[SHORT], ids=["short"])
-def lobby(request, double, any_migrated, tmp_path_factory):
-    """A lobby that calls the double."""
-    folder = tmp_path_factory.mktemp("lobby")
-    with any_migrated.copy(folder) as database:
+@pytest.fixture(scope="module")
+def lobby(double, any_migrated, tmp_path_factory):
+    """A lobby that calls the double, and is patient with it."""
+    with calling(double, any_migrated, tmp_path_factory.mktemp("lobby")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def hasty(double, any_migrated, tmp_path_factory):
+    """One that soon gives up."""
+    with calling(double, any_migrated, tmp_path_factory.mktemp("hasty"), **HASTY) as site:
+        yield site
+
+
+@contextmanager
+def calling(double, migrated, folder, **settings):
+    with migrated.copy(folder) as database:
         environ = {**database.environ, **places(), "RATE_LIMITS": "off", "REALTIME_URL": double.url}
-        with server("lobby", {**environ, **request.param}, folder) as lobby:
+        with server("lobby", {**environ, **settings}, folder) as lobby:
             yield Site(server("realtime", environ, folder), database, lobby)
 
 
@@ -66,15 +80,15 @@ def test_garbage_is_502_and_goes_no_further(lobby, double, fault):
     for answer, took_s in asked(lobby):
         assert refusal(answer) == NONSENSE
         assert SECRET not in answer.text + str(answer.headers)
-        assert took_s < REFUSED_WITHIN_S
+        assert took_s < PATIENT_S, "it was waited for"
 
 
 @pytest.mark.parametrize("fault", [silent, slow_headers, trickling])
-def test_silence_and_trickles_are_504(lobby, double, fault):
+def test_silence_and_trickles_are_504(hasty, double, fault):
     double.fault = fault
-    for answer, took_s in asked(lobby):
+    for answer, took_s in asked(hasty):
         assert refusal(answer) == TIMEOUT
-        assert took_s < REFUSED_WITHIN_S
+        assert took_s < PATIENT_S, "the lobby is not hasty"
 
 
 @pytest.mark.parametrize("fault", [hangs_up, half_an_answer])
@@ -83,49 +97,59 @@ def test_a_broken_connection_is_503(lobby, double, fault):
     for answer, took_s in asked(lobby):
         assert refusal(answer) == UNREACHABLE
         assert int(answer.headers["retry-after"]) >= 1
-        assert took_s < REFUSED_WITHIN_S
+        assert took_s < PATIENT_S, "it was waited for"
 
 
 def test_a_stopped_service_is_503_soon_and_the_lobby_says_so(half_site):
-    """With the settings as they come."""
     for answer, took_s in asked(half_site):
         assert refusal(answer) == UNREACHABLE
         assert int(answer.headers["retry-after"]) >= 1
-        assert took_s < REFUSED_WITHIN_S
+        assert took_s < PATIENT_S, "it was waited for"
     ready = half_site.http.get(half_site.lobby.url + "/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
 
 
-@pytest.mark.parametrize("lobby", [{}], ids=["defaults"], indirect=True)
-def test_200_joins_at_a_silent_service_end_in_time_and_leave_the_lobby_healthy(lobby, double):
-    """With the settings as they come: nobody waits longer than 8.5 s, and /healthz not at all."""
+def test_200_joins_at_a_silent_service_end_in_time_and_leave_the_lobby_healthy(
+    double, any_migrated, tmp_path, long
+):
+    """With the settings as they come: nobody waits much longer than one alone, which is 8 s, and
+    /healthz next to nothing of it."""
+    if not long:
+        pytest.skip("only with --long: it compares times, and takes half a minute")
     double.fault = silent
-    healthy: list[float] = []
+    with calling(double, any_migrated, tmp_path, **AS_THEY_COME) as lobby:
+        end, alone_s = timed_join(lobby, 0)
+        assert end == TIMEOUT
+        ends, healthy_s = crowd(lobby)
+    waited_s = [took_s for end, took_s in ends if end == TIMEOUT]
+    assert {end for end, _ in ends} <= {UNREACHABLE, TIMEOUT}
+    # Many of the 200 also wait for each other: to be read, and to be heard in their threads.
+    assert max(waited_s) < BUSIER * alone_s
+    assert median(healthy_s) < alone_s / 10
+
+
+def crowd(lobby):
+    """How 200 joins at once end, and how long /healthz takes meanwhile."""
+    healthy_s: list[float] = []
     over = threading.Event()
 
     def watch():
         while not over.wait(0.1):
             started = time.monotonic()
             assert lobby.http.get(lobby.lobby.url + "/healthz").status_code == 200
-            healthy.append(time.monotonic() - started)
-
-    def join(number):
-        started = time.monotonic()
-        answer = lobby.join("ROOM23", f"player {number}")
-        return refusal(answer), time.monotonic() - started
+            healthy_s.append(time.monotonic() - started)
 
     together(lambda _: lobby.http.get(lobby.lobby.url + "/healthz"), range(WAITING))  # connect
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        ends = together(join, range(WAITING))
+        return together(partial(timed_join, lobby), range(WAITING)), healthy_s
     finally:
         over.set()
         watcher.join()
-    waited_s = [took_s for end, took_s in ends if end == TIMEOUT]
-    assert {end for end, _ in ends} <= {UNREACHABLE, TIMEOUT}
-    # Many of the 200 also wait for each other: to be read, and to be heard in their threads.
-    assert quantiles(waited_s, n=4)[0] < TIMEOUT_WITHIN_S
-    assert max(waited_s) < TIMEOUT_WITHIN_S + CROWDED_S
-    assert len(healthy) > 30
-    assert median(healthy) < HEALTHY_WITHIN_S
+
+
+def timed_join(lobby, number):
+    started = time.monotonic()
+    answer = lobby.join("ROOM23", f"player {number}")
+    return refusal(answer), time.monotonic() - started

@@ -78,14 +78,17 @@ def test_a_death_around_the_commit(half_site, fault, kept):
 def test_a_lobby_that_dies_before_it_answers(half_site):
     """What it had asked for is kept; another lobby, or itself again, finds it by the key."""
     key, database = token_urlsafe(32), half_site.database
-    with half_site.realtime, ThreadPoolExecutor() as pool:
+    waits = half_site.realtime.that_runs(*BROKEN, "WaitsInside")
+    with waits, ThreadPoolExecutor() as pool:
         room_id = half_site.room("alice")["roomId"]
-        with database.slow_seat(VICTIM):
+        with database.slow_seat(VICTIM) as let_go:
             joining = pool.submit(half_site.join, room_id, VICTIM, key=key)
             until(database.writing)
             half_site.lobby.kill()
             with pytest.raises(httpx.TransportError):
                 joining.result()
+            assert names(half_site, room_id) == ["alice"]
+            let_go()
             until(lambda: VICTIM in names(half_site, room_id))
         half_site.lobby.up()
         joined = half_site.join(room_id, VICTIM, key=key)
@@ -97,12 +100,14 @@ def test_a_lobby_that_dies_before_it_answers(half_site):
 def test_a_death_inside_the_transaction_keeps_all_or_nothing(half_site):
     """A server that loses its client may still finish the statement; it never does half of it."""
     key, database = token_urlsafe(32), half_site.database
-    with half_site.realtime as realtime, database.slow_seat(VICTIM), ThreadPoolExecutor() as pool:
+    waits = half_site.realtime.that_runs(*BROKEN, "WaitsInside")
+    with waits, ThreadPoolExecutor() as pool, database.slow_seat(VICTIM) as let_go:
         room_id = half_site.room("alice")["roomId"]
         joining = pool.submit(half_site.join, room_id, VICTIM, key=key)
         until(database.writing)
-        realtime.kill()
+        waits.kill()
         assert refusal(joining.result()) == UNAVAILABLE
+        let_go()
         until(lambda: not database.writing())
     kept = half_site.kept(room_id)
     assert (kept.version, kept.journal, len(kept.players)) in [(1, [1], 1), (2, [1, 2], 2)]

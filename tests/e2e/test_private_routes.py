@@ -8,7 +8,7 @@ import json
 import pytest
 
 from config.env import DEV_SERVICE_KEY
-from tests.support.servers import until
+from tests.support.servers import PATIENCE_S, until
 
 ROOM = "/parties/leet99/{room}"
 PRIVATE = [
@@ -78,7 +78,7 @@ def room(proxied):
 
 def ask(proxied, method, path, **headers):
     """The request as it is written, by somebody who has even got hold of the service key."""
-    connection = http.client.HTTPConnection("127.0.0.1", proxied.nginx.port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", proxied.nginx.port, timeout=PATIENCE_S)
     connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
     key = {"Authorization": f"Bearer {DEV_SERVICE_KEY}", "Content-Type": "application/json"}
     length = {"Content-Length": str(len(BODY)), "Host": f"127.0.0.1:{proxied.nginx.port}"}

@@ -9,7 +9,6 @@ import socket as sockets
 import subprocess
 import sys
 import time
-from bisect import bisect
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,18 +19,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from scripts.lib.bootstrap import ROOT
 from tests.e2e.conftest import TROUBLE, places
+from tests.support.broken_realtime import VICTIM
 from tests.support.crowd import text_frame
-from tests.support.returning import Crowd, allow_sockets
-from tests.support.servers import bare_environ, server, until
+from tests.support.returning import DELAY_MAX_S, Crowd, allow_sockets
+from tests.support.servers import PATIENCE_S, bare_environ, server, until
 from tests.support.site import Site, player, together
 
 ROOM_SIZE = 20
-SOCKETS, LONG_SOCKETS, PER_S = 600, 10_000, 250
-SOCKETS_S = 20.0  # more sockets than PER_S sends away in this time leave faster
-RETURNERS, STRANGERS = 600, 60  # as many to a place for strangers as in the long round
+SOCKETS, LONG_SOCKETS, PER_S = 300, 10_000, 250
+RETURNERS, STRANGERS = 300, 30  # as many to a place for strangers as in the long round
 LONG_RETURNERS, LONG_STRANGERS = 10_000, 1000
-ALL_BACK_WITHIN_S = 90.0
-STOPPED_WITHIN_S = 30.0
+HANGS_S = 300.0  # long before, everybody is there
+BROKEN = ("-m", "tests.support.broken_realtime")
 numbers = itertools.count(1)
 
 
@@ -65,66 +64,79 @@ def members(house, count):
 
 
 def stopped(realtime):
-    """Wait for the end that was asked for: how long it took, and the exit status."""
-    began = time.monotonic()
+    """Wait for the end that was asked for: the exit status. One that takes too long, and is ended
+    by its own alarm, is no success."""
     realtime.wait()
     assert not TROUBLE.search(realtime.said), realtime.said
-    return time.monotonic() - began, realtime.leader.poll()
+    return realtime.leader.poll()
 
 
 # -- the drain -----------------------------------------------------------------------------------
 
 
-def test_sockets_are_sent_away_a_few_at_a_time_and_all_come_back(house, long, tell):
-    house, count = house(), LONG_SOCKETS if long else SOCKETS
+def test_sockets_are_sent_away_and_all_come_back(house, long, tell):
+    """That few leave at a time is seen on a clock that jumps: tests/realtime/test_drain.py."""
+    count = LONG_SOCKETS if long else SOCKETS
+    house = house(*BROKEN, "WaitsInside", DRAIN_TIMEOUT_S="60")
     allow_sockets(count)
 
     async def story():
         crowd = Crowd(house.realtime.host, house.realtime.port)
         try:
             crowd.send_in(await asyncio.to_thread(members, house, count))
-            await crowd.is_there(ALL_BACK_WITHIN_S)
-            said, took_s, status = await asyncio.to_thread(end_in_a_chat, house)
+            await crowd.is_there(HANGS_S)
+            said, status = await asyncio.to_thread(end_in_a_chat, house)
             departures = sorted(crowd.departures)
             assert len(departures) == count
             await asyncio.to_thread(house.realtime.up)
-            await crowd.is_there(ALL_BACK_WITHIN_S)
+            await crowd.is_there(HANGS_S)
         finally:
             await crowd.stop()
-        return departures, said, took_s, status
+        return departures, said, status
 
-    departures, said, took_s, status = asyncio.run(story())
+    departures, said, status = asyncio.run(story())
     assert Counter(one.code for one in departures) == {1012: count}
-    times = [one.at for one in departures]
-    assert times[-1] - times[0] > 1.5
-    in_a_second = [bisect(times, at + 1) - place for place, at in enumerate(times)]
-    allowed = max(PER_S, count / SOCKETS_S) * 1.5
-    assert max(in_a_second) <= allowed, "too many are sent away at once"
-    assert (took_s < STOPPED_WITHIN_S, status) == (True, 0)
+    assert status == 0
     lines = house.kept("talk").state["state"]["talk"]["chat"]
     assert said
     assert said <= {line["text"] for line in lines}
-    tell(f"{count} sockets left within {times[-1] - times[0]:.1f} s, it ended after {took_s:.1f} s")
+    left_s = departures[-1].at - departures[0].at
+    tell(f"{count} sockets left within {left_s:.1f} s")
 
 
 def end_in_a_chat(house):
-    """Ask it to stop while somebody chats: what was announced, how long it took, its status."""
+    """Ask it to stop while somebody chats and somebody joins: what was announced, its status. It
+    does not end before the one who joins is kept."""
     host = player("alice", isHost=True)
     house.register("talk", host)
     with house.socket("talk") as socket, ThreadPoolExecutor() as pool:
         socket.join(host["playerToken"])
         chatting = pool.submit(chat, socket)
         until(lambda: "CHAT_APPEND" in socket.kinds)
+        try:
+            status = end_in_a_join(house, pool)
+        finally:
+            house.realtime.kill()  # else the chat would go on
+        return chatting.result(), status
+
+
+def end_in_a_join(house, pool):
+    """Ask it to stop while somebody joins: its status."""
+    assert house.http.get(f"{house.realtime.url}/readyz").status_code == 200
+    with house.database.slow_seat(VICTIM) as let_go:
+        joining = pool.submit(house.register, "talk", player(VICTIM, role="spectator"))
+        until(house.database.writing)
         ends_politely(house)
-        took_s, status = stopped(house.realtime)
-        return chatting.result(), took_s, status
+        assert not joining.done()
+        let_go()
+        assert joining.result().status_code == 200
+        return stopped(house.realtime)
 
 
 def ends_politely(house):
     """At once it is not ready, and takes no more sockets, while it still has all it had."""
-    assert house.http.get(f"{house.realtime.url}/readyz").status_code == 200
     house.realtime.ask_to_stop()
-    until(lambda: not house.realtime.ready(), within_s=1)
+    until(lambda: not house.realtime.ready())
     ready = house.http.get(f"{house.realtime.url}/readyz")
     assert (ready.status_code, [*ready.json()["checks"]]) == (503, ["draining"])
     assert house.http.get(f"{house.realtime.url}/healthz").status_code == 200
@@ -153,7 +165,7 @@ def chat(socket):
 
 def test_one_that_reads_nothing_does_not_hold_it(house):
     """It asked for views until no more went out to it; the service can't even say good-bye."""
-    house = house(RATE_LIMITS="off")
+    house = house(RATE_LIMITS="off", SOCKET_PATIENCE_S="5")
     url, token = members(house, ROOM_SIZE)[0]
     with sockets.socket() as deaf:
         deaf.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
@@ -163,8 +175,7 @@ def test_one_that_reads_nothing_does_not_hold_it(house):
         deaf.sendall(text_frame({"playerToken": token}, "JOIN_ROOM") * 4000)
         time.sleep(1)  # nobody is told when its buffers are full
         house.realtime.ask_to_stop()
-        took_s, status = stopped(house.realtime)
-    assert (took_s < 5, status) == (True, 0)
+        assert stopped(house.realtime) == 0
 
 
 def handshake(url):
@@ -176,21 +187,21 @@ def handshake(url):
 
 
 def test_storage_that_hangs_does_not_hold_it(house):
-    house = house("-m", "tests.support.broken_realtime", "Hangs", DRAIN_TIMEOUT_S="0.5")
+    house = house(*BROKEN, "Hangs", DRAIN_TIMEOUT_S="0.5", COMMIT_DEADLINE_S="2")
     places = members(house, ROOM_SIZE)
     with ThreadPoolExecutor() as pool:
         joining = pool.submit(house.register, places[0][0].rsplit("/", 1)[1], player("mallory"))
         time.sleep(0.3)
         house.realtime.ask_to_stop()
-        took_s, status = stopped(house.realtime)
-        assert (took_s < 10, status) == (True, 0)
+        assert stopped(house.realtime) == 0
         assert joining.result().status_code == 503
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it_at_once(house, number):
-    """Its storage blocks the event loop, so that nothing but the alarm can end it."""
-    stuck = house().realtime
+    """Its storage blocks the event loop, so that nothing but the alarm can end it: the one that
+    the signal sets, for its own would come later than this test waits."""
+    stuck = house(DRAIN_TIMEOUT_S=str(2 * PATIENCE_S)).realtime
     stuck.kill()
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.broken_realtime", "BlocksTheEnd"],
@@ -199,11 +210,11 @@ def test_a_second_signal_ends_it_at_once(house, number):
         stderr=subprocess.DEVNULL,
     )
     try:
-        until(stuck.ready, within_s=20)
+        until(stuck.ready)
         process.send_signal(signal.SIGTERM)
         until(lambda: not stuck.ready())
         process.send_signal(number)
-        process.wait(6)
+        process.wait(PATIENCE_S)
     finally:
         process.kill()
 
@@ -221,21 +232,27 @@ def test_a_crowd_comes_back_to_a_service_that_was_killed(house, long, tell):
     async def storm():
         crowd = Crowd(house.realtime.host, house.realtime.port)
         try:
-            crowd.send_in(await asyncio.to_thread(members, house, count))
-            await crowd.is_there(ALL_BACK_WITHIN_S)
+            places = await asyncio.to_thread(members, house, count)
+            began = time.monotonic()
+            crowd.send_in(places)
+            await crowd.is_there(HANGS_S)
+            first_s = max(crowd.arrivals) - began
             first = dict(crowd.refusals)
             crowd.refusals.clear()
             began = time.monotonic()
             await asyncio.to_thread(house.realtime.kill)
             ready_s = await asyncio.to_thread(house.realtime.up)
-            await crowd.is_there(ALL_BACK_WITHIN_S)
-            return first, ready_s, max(crowd.arrivals) - began, dict(crowd.refusals)
+            await crowd.is_there(HANGS_S)
+            back_s = max(crowd.arrivals) - began - ready_s
+            return first, first_s, ready_s, back_s, dict(crowd.refusals)
         finally:
             await crowd.stop()
 
-    first, ready_s, back_s, refused = asyncio.run(storm())
-    assert back_s <= ALL_BACK_WITHIN_S
+    first, first_s, ready_s, back_s, refused = asyncio.run(storm())
+    if long:  # they begin one after the other, and may wait long for their next try
+        assert back_s <= 2 * first_s + DELAY_MAX_S
     tell(
-        f"{count} clients, {strangers} places: ready after {ready_s:.1f} s, all back after "
-        f"{back_s:.1f} s, refused by status {refused}; at the first arrival {first}"
+        f"{count} clients, {strangers} places: ready after {ready_s:.1f} s, all back "
+        f"{back_s:.1f} s later (at first {first_s:.1f} s), refused by status {refused}; "
+        f"at the first arrival {first}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.servers import free_port, server, until
 from tests.support.site import Site, player
 
-MATCH_S = 3
+MATCH_S = 5
 
 
 def test_an_alarm_that_came_due_rings_though_nobody_asks(any_migrated, tmp_path, canary):

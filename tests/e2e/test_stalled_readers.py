@@ -19,17 +19,19 @@ STALLED, READERS = 50, 50
 SIGNAL_BYTES = 3900
 SIGNALS = 1200  # the kernel takes 3 MB or so for who does not read
 STEP_S = 0.003
-CLOSED_WITHIN_S = 10.0  # then, whoever is not yet
-LATE_S = 1.0  # a bound for busy machines; benchmarks/run crowds has the figures
+HANGS_S = 120.0
+PATIENCE_S = 30.0  # with one that reads nothing: others who waited for it would wait as long
 MIB = 1024
 
 
 @pytest.fixture(scope="module")
 def house(any_migrated, tmp_path_factory):
-    """A realtime service alone, with the limits of the default but those of rates."""
+    """A realtime service alone, with the limits of the default but those of rates and patience:
+    who stalls is closed for what is queued to it."""
     folder = tmp_path_factory.mktemp("stalled")
     with any_migrated.copy(folder) as database:
         environ = {**database.environ, **places(), "RATE_LIMITS": "off"}
+        environ["SOCKET_PATIENCE_S"] = str(PATIENCE_S)
         with server("realtime", environ, folder) as realtime:
             yield Site(realtime, database)
 
@@ -41,7 +43,7 @@ def test_the_others_are_served_and_who_stalls_is_closed(house, they_talk):
     url = house.realtime.url.replace("http", "ws", 1) + f"/parties/chat/{room_id}"
     pid = realtime_process(house)
     delays, codes, most_kib = asyncio.run(loud(url, tokens, they_talk, partial(resident_kib, pid)))
-    assert sorted(delays)[int(len(delays) * 0.99)] < LATE_S
+    assert max(delays) < PATIENCE_S  # benchmarks/run crowds has the figures
     assert codes.keys() <= {4011, None}, codes
     assert most_kib < STALLED * MIB
 
@@ -76,7 +78,7 @@ async def loud(url, tokens, they_talk, memory_kib):
             stalled[number % STALLED].says("I talk", 100)
         most_kib = max(most_kib, memory_kib() - before_kib)
         await asyncio.sleep(STEP_S)
-    async with asyncio.timeout(CLOSED_WITHIN_S):
+    async with asyncio.timeout(HANGS_S):
         codes = Counter([await one.reads_on() for one in stalled])
     assert not any(one.ended.done() for one in readers)
     for one in readers:

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.faultlab.cluster import Cluster, cluster
+from tests.faultlab.cluster import AS_THEY_COME, Cluster, cluster
 from tests.faultlab.faults import FAULTS, Fault
 from tests.faultlab.part import Course, Part, judge, run_part
 
@@ -54,7 +54,7 @@ class Line(NamedTuple):
 
 def campaign(plan: Plan, folder: Path) -> Iterator[Part]:
     """Run and judge part after part; histories of those that broke a rule stay in `folder`."""
-    with cluster(plan.processes, folder) as site, ThreadPoolExecutor(1) as checker:
+    with cluster(plan.processes, folder, **AS_THEY_COME) as site, ThreadPoolExecutor(1) as checker:
         waiting: list[Future[Part]] = []
         for number, (kind, strikes) in enumerate(parts_of(plan)):
             file = folder / f"{number:03}-{kind}.jsonl"

@@ -11,7 +11,7 @@ from random import Random
 from tests.faultlab.cluster import Cluster
 from tests.faultlab.doomed_points import AFTER, ANSWERED, BEFORE, INSIDE
 from tests.faultlab.history import History, now
-from tests.faultlab.load import Load
+from tests.faultlab.load import Load, eventually
 from tests.faultlab.node import Node
 from tests.faultlab.proxy import Mode
 
@@ -23,6 +23,14 @@ NETWORK_S = (0.5, 2.0)
 SKEW_S = 62.0  # more than a seat is kept for an absent member
 SKEWED_S = (2.0, 4.0)  # looks of the process at what is due
 LOST_S = (0.5, 2.5)  # what clients did for so long is lost
+ENOUGH_WITHIN_S = 120.0  # only so that nothing hangs for ever
+
+Enough = Callable[[History, float], bool]  # of what was seen since a moment
+
+
+def anything(history: History, since: float) -> bool:
+    """Whatever was seen is enough."""
+    return True
 
 
 @dataclass
@@ -42,6 +50,7 @@ class Lab:
     load: Load
     chance: Random
     stop_s: float = 30.0
+    enough: Enough = anything
     struck: list[Struck] = field(default_factory=list)
 
     @asynccontextmanager
@@ -61,6 +70,13 @@ class Lab:
                 node.usable = True
             self.history.write("fault", name=name, t0=began, t1=now())
 
+    async def lasts(self, between: tuple[float, float]) -> None:
+        """A fault goes on for a while, and until enough of what it does was seen."""
+        began = now()
+        await self.pause(between)
+        give_up_at = now() + ENOUGH_WITHIN_S
+        await eventually(lambda: self.enough(self.history, began) or now() > give_up_at)
+
     async def pause(self, between: tuple[float, float]) -> None:
         await asyncio.sleep(self.chance.uniform(*between))
 
@@ -75,7 +91,7 @@ async def restart_politely(lab: Lab, node: Node) -> None:
     """SIGTERM: it finishes what was taken on."""
     async with restarted(lab, node, "SIGTERM"):
         node.terminate()
-        await asyncio.to_thread(node.await_death, 35.0)
+        await asyncio.to_thread(node.await_death)
 
 
 def doom(point: str) -> Fault:
@@ -151,14 +167,14 @@ async def forbid_writes(lab: Lab, node: Node) -> None:
     postgres = lab.cluster.postgres
     async with lab.fault("PostgreSQL read-only", *lab.cluster.usable):
         await asyncio.to_thread(postgres.forbid_writes)
-        await lab.pause(OUTAGE_S)
+        await lab.lasts(OUTAGE_S)
         await asyncio.to_thread(postgres.allow_writes)
 
 
 async def hang_postgres(lab: Lab, node: Node) -> None:
     async with lab.fault("PostgreSQL hangs", *lab.cluster.usable):
         lab.cluster.postgres.freeze()
-        await lab.pause(HANG_S)
+        await lab.lasts(HANG_S)
         lab.cluster.postgres.thaw()
 
 
@@ -184,7 +200,7 @@ async def restart_redis(lab: Lab, node: Node) -> None:
     redis = lab.cluster.redis
     async with lab.fault("Redis restart", *lab.cluster.usable):
         await asyncio.to_thread(redis.stop)
-        await lab.pause(OUTAGE_S)
+        await lab.lasts(OUTAGE_S)
         await asyncio.to_thread(redis.start)
 
 
@@ -196,7 +212,7 @@ async def flush_redis(lab: Lab, node: Node) -> None:
 async def hang_redis(lab: Lab, node: Node) -> None:
     async with lab.fault("Redis hangs", *lab.cluster.usable):
         lab.cluster.redis.freeze()
-        await lab.pause(HANG_S)
+        await lab.lasts(HANG_S)
         lab.cluster.redis.thaw()
 
 

@@ -19,6 +19,9 @@ UNKNOWN_CODES = {  # refusals after which a command may still have been kept
 conn_numbers = itertools.count(1)
 
 
+CLOCK_READINGS = 9  # a process that is held up between two clocks reads them badly
+
+
 def now() -> float:
     """The one clock of a history."""
     return time.monotonic()
@@ -36,9 +39,14 @@ class History:
         self._op_ids = itertools.count(1)
         self._texts = itertools.count(1)
         self.rewound_at = 0.0  # when storage was set back last
-        self.write("clock", wall=time.time(), t=now())
+        self.ended: list[tuple[float, str, str, str]] = []  # operations: t0, op, outcome, code
+        self.signals: list[float] = []  # when volatile messages were heard
+        for _ in range(CLOCK_READINGS):
+            self.write("clock", wall=time.time(), t=now())
 
     def write(self, kind: str, **fields: Any) -> None:
+        if kind == "frame" and fields["type"] == "chat.signalled":
+            self.signals.append(fields["t"])
         if self._text.closed:
             return  # what arrives after the end is nobody's business
         line = json.dumps({"kind": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
@@ -98,6 +106,8 @@ class Op:
             return
         self.outcome = outcome
         self._history.outcomes[outcome] += 1
+        ended = (self.fields["t0"], self.fields["op"], outcome, fields.get("code") or "")
+        self._history.ended.append(ended)
         room = fields.get("room") or self.fields.get("room")
         if room:
             self._history.rooms.add((self.fields["party"], room))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from scripts.lib.bootstrap import ROOT
 from tests.faultlab.cluster import Cluster
-from tests.faultlab.faults import Fault, Lab, Struck
+from tests.faultlab.faults import Enough, Fault, Lab, Struck, anything
 from tests.faultlab.final import conclude, listen_to_logs
 from tests.faultlab.history import History
 from tests.faultlab.holdings import rest, warm_holdings
@@ -23,6 +23,8 @@ from tests.faultlab.load import RECOVERS_WITHIN_S, load
 
 ROOMS = 5  # that live at the same time
 CALM = {"sees_every_seq": True, "fault_grace_s": 0.0}  # a run without faults
+# On a calm machine; the checker is told what they are on this one.
+GRACES = {"host_grace_s": 20.0, "view_grace_s": 15.0, "fault_grace_s": 15.0, "alarm_grace_s": 5.0}
 BETWEEN_S = (0.3, 1.2)  # clients work in peace
 LOGS_EVERY_S = 0.5
 CHECKED_WITHIN_S = 600
@@ -58,6 +60,7 @@ class Course(NamedTuple):
     kind: str
     strikes: Sequence[Fault] = ()
     stop_s: float = 30.0  # how long a SIGSTOP lasts
+    enough: Enough = anything  # what has to be seen before a fault is repaired
     rooms: int = ROOMS
     peace_s: float = 1.0  # before the first fault
     rest_s: float = 0.0  # how long the processes have to let go of what they held for the clients
@@ -67,18 +70,19 @@ class Course(NamedTuple):
 async def run_part(cluster: Cluster, course: Course, file: Path, chance: Random) -> Part:
     """Work, strike, and write everything into `file`; nobody has judged it yet."""
     history, part = History(file), Part(course.kind)
-    history.write("run", **({} if course.strikes else CALM))
+    graces = {name: usual_s * cluster.slowness for name, usual_s in GRACES.items()}
+    history.write("run", **graces | ({} if course.strikes else CALM))
     before = await warm_holdings(cluster) if course.rest_s else {}
     listening = asyncio.create_task(_listen(cluster, history))
     try:
         async with load(cluster, history, chance, course.rooms) as clients:
-            lab = Lab(cluster, history, clients, chance, course.stop_s)
+            lab = Lab(cluster, history, clients, chance, course.stop_s, course.enough)
             await _strike(lab, course)
             part.struck, part.converged_s = lab.struck, await clients.hush()
             await clients.dismiss()
             await conclude(cluster, history, clients.callers)
         if course.rest_s:
-            await rest(cluster, history, before, course.rest_s)
+            await rest(cluster, history, before, course.rest_s * cluster.slowness)
     finally:
         listening.cancel()
         listen_to_logs(cluster, history)

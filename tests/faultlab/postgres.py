@@ -149,7 +149,7 @@ class Postgres:
     def connect(self, database: str = NAME) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection of the lab's own."""
         return psycopg.connect(
-            self.url.removesuffix(NAME) + database, autocommit=True, connect_timeout=2
+            self.url.removesuffix(NAME) + database, autocommit=True, connect_timeout=30
         )
 
     def answers(self) -> bool:

@@ -47,7 +47,7 @@ class Network:
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Do it there, and wait for it here."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     async def _hang_up(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -11,7 +11,7 @@ from tests.faultlab.history import Op, now
 Frame = dict[str, Any]
 # A chat room takes lines and departures only.
 CHATTER = {"leet99": ("SEND_CHAT", "CHAT_APPEND"), "chat": ("chat.say", "chat.said")}
-ACKNOWLEDGED_WITHIN_S = 5.0  # after that the operation's outcome is unknown
+ACKNOWLEDGED_WITHIN_S = 14.0  # after that the operation's outcome is unknown
 ONCE = ("start", "return", "bots")  # whose frames do not say whose command they come from
 
 

@@ -14,12 +14,15 @@ from tests.faultlab.campaign import Plan, campaign, table
 from tests.faultlab.cluster import cluster, missing
 from tests.faultlab.crowd import come_to_a_lost_version, fill, share_names
 from tests.faultlab.faults import Fault, Lab, crash_postgres
+from tests.faultlab.load import eventually
 from tests.faultlab.part import Course, judge, run_part
 from tests.faultlab.scenarios import SCENARIOS
 from tests.support.services import leave_out
 
 PROCESSES = 2
 STOP_S = 4.0  # the long run's is 30 s
+MUCH = 100
+TRIES = 6  # a bug of chance may not show at once
 LONG_ROUNDS = {"none": 1, "kill": 200, "postgres": 20, "redis": 20, "stop": 20}
 
 
@@ -63,10 +66,15 @@ def site(tmp_path_factory):
 
 def test_without_faults_everything_is_heard_and_nothing_is_left(site, tmp_path):
     file = tmp_path / "calm.jsonl"
-    work = run_part(site, Course("none", peace_s=5, rest_s=15), file, Random(1))
+    course = Course("none", peace_s=5, rest_s=15, meanwhile=much_is_granted)
+    work = run_part(site, course, file, Random(1))
     part = judge(asyncio.run(work), file)
     assert not part.broken, part.verdict
-    assert part.outcomes["ok"] > 100
+    assert part.outcomes["ok"] > MUCH
+
+
+async def much_is_granted(lab):
+    await eventually(lambda: lab.history.outcomes["ok"] > MUCH)
 
 
 def test_300_joins_through_every_process_fill_99_places(site, tmp_path):
@@ -92,15 +100,18 @@ def test_what_was_lost_is_not_written_over_what_came_after(site, tmp_path):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.row)
-def test_the_row(site, scenario, tmp_path):
+def test_the_row(site, scenario, tmp_path, long):
+    """With --long the times count as well, as multiples of what a start took in this run."""
     file = tmp_path / "history.jsonl"
-    work = run_part(site, Course(scenario.row, scenario.strikes, STOP_S), file, Random(1))
-    part = judge(asyncio.run(work), file, keep=True)
+    course = Course(scenario.row, scenario.strikes, STOP_S, scenario.enough)
+    part = judge(asyncio.run(run_part(site, course, file, Random(1))), file, keep=True)
     assert not part.broken, part.verdict
-    assert part.worst_recovery_s <= scenario.recovers_within_s
-    assert part.converged_s <= scenario.converges_within_s
-    seen = looks.Seen(file)
-    assert [found for look in scenario.looks if (found := look(seen))] == []
+    shown = [*scenario.looks, *(scenario.long_looks if long else ())]
+    seen = looks.Seen(file, site.slowness)
+    assert [found for look in shown if (found := look(seen))] == []
+    if long:
+        assert part.worst_recovery_s <= scenario.recovers_within_s * site.slowness
+        assert part.converged_s <= scenario.converges_within_s * site.slowness
 
 
 @pytest.mark.parametrize(
@@ -113,9 +124,11 @@ def test_a_planted_bug_is_noticed(planted, tmp_path):
     file = tmp_path / "history.jsonl"
     with cluster(planted.processes, tmp_path, program=planted.program) as site:
         course = Course(planted.bug, planted.strikes, peace_s=4, meanwhile=planted.meanwhile)
-        work = run_part(site, course, file, Random(1))
-        part = judge(asyncio.run(work), file)
-    assert planted.breaks & part.broken.keys(), part.verdict
+        for seed in range(TRIES):
+            part = judge(asyncio.run(run_part(site, course, file, Random(seed))), file)
+            if planted.breaks & part.broken.keys():
+                return
+    pytest.fail(part.verdict)
 
 
 def test_the_long_run(long, tmp_path):

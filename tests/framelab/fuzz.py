@@ -32,6 +32,7 @@ class Tally:
     unexplained: list[str] = field(default_factory=list)
     by_reads: list[str] = field(default_factory=list)  # ours is not the same however it is cut
     worst_s: float = 0.0  # CPU time that ours took for one input
+    spent_s: float = 0.0  # for all of them
     grown_bytes: int = 0  # the process's peak, since it was warm
 
     @property
@@ -72,7 +73,8 @@ def _keep(found: list[str], one: str) -> None:
 def _timed(tally: Tally, stream: Stream, cut: list[bytes], ours: Make) -> Outcome:
     began = time.thread_time()
     found = outcome(ours(stream.max_bytes), cut)
-    tally.worst_s = max(tally.worst_s, time.thread_time() - began)
+    took_s = time.thread_time() - began
+    tally.worst_s, tally.spent_s = max(tally.worst_s, took_s), tally.spent_s + took_s
     return found
 
 

@@ -12,7 +12,7 @@ from realtime import drain, serve
 from realtime.outbox import Outbox
 from tests.support.asgi_sockets import Server, entered
 from tests.support.engine import settled
-from tests.support.loops import LOOPS
+from tests.support.virtual_time import told_at_once
 
 
 class Peer:
@@ -34,15 +34,10 @@ class Peer:
         self.closed_at = asyncio.get_running_loop().time()
 
 
-@pytest.fixture(params=LOOPS.values(), ids=[*LOOPS])
-def run(request):
-    """Runs a coroutine function on either kind of loop."""
-
-    def on_it(coroutine):
-        with asyncio.Runner(loop_factory=request.param) as runner:
-            runner.run(coroutine())
-
-    return on_it
+@pytest.fixture
+def run():
+    """Runs a coroutine function on a loop whose clock jumps."""
+    return lambda coroutine: told_at_once(coroutine())
 
 
 async def sent_away(peers: list[Peer], per_s: int, within_s: float = 60.0) -> float:

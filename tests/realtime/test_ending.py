@@ -12,6 +12,7 @@ from realtime import routing, runtime
 from realtime.http import Request
 from tests.support.asgi_sockets import entered, knock
 from tests.support.engine import settled
+from tests.support.loops import PATIENCE_S
 
 
 class Gate:
@@ -99,7 +100,7 @@ def test_storage_that_hangs_is_not_waited_for(ending, monkeypatch):
             await asyncio.Event().wait()
 
         serving.store.close = for_ever
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_S):
             await end
         assert alice.refusals == {"REALTIME_UNAVAILABLE": 1}, "her knock was not acknowledged"
         assert alice.codes == [1012]

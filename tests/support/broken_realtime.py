@@ -8,18 +8,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import sys
 import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import django
 
 from config import env
 from realtime.core.rows import Commit
+from realtime.engine import postgres_connection
+from realtime.engine.sqlite_database import SqliteDatabase
 from realtime.engine.store import StorageUnavailable, Store
+from tests.support.databases import AT_THE_GATE, GATE
 
 VICTIM = "mallory"
-LATE_BY_S = 0.2
+LATE_BY_S = 1.0  # a kill that follows an acknowledgement comes earlier
+LOOK_EVERY_S = 0.01
 
 
 class FaultyStore:
@@ -86,6 +93,25 @@ class BlocksTheEnd(FaultyStore):
         threading.Event().wait()
 
 
+class WaitsInside(FaultyStore):
+    """A statement may last as long as a trigger of the test has it wait, inside its transaction:
+    see `slow_seat` of tests.support.databases."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        postgres_connection._SESSION["statement_timeout"] = "0"
+        connect = SqliteDatabase._connect
+
+        def with_a_gate(database: SqliteDatabase) -> sqlite3.Connection:
+            connection = connect(database)
+            gate = Path(database._params["database"]).with_name(GATE)
+            connection.create_function("waits_at_the_gate", 0, lambda: wait_at(gate))
+            return connection
+
+        replaced: Any = SqliteDatabase
+        replaced._connect = with_a_gate
+
+
 class AcknowledgesEarly(FaultyStore):
     """Says of everything that it is kept, and keeps it a moment later."""
 
@@ -93,6 +119,13 @@ class AcknowledgesEarly(FaultyStore):
         loop = asyncio.get_running_loop()
         loop.call_later(LATE_BY_S, lambda: loop.create_task(self.store.commit(commit)))
         return True
+
+
+def wait_at(gate: Path) -> None:
+    """Return when it is gone."""
+    gate.with_name(AT_THE_GATE).touch()
+    while gate.exists():
+        time.sleep(LOOK_EVERY_S)
 
 
 async def for_ever() -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 SNAPSHOT = b'"type":"ROOM_SNAPSHOT"'
 LAST_WORD = "that was all"  # shorter than SNAPSHOT, see `data_received`
 HANDSHAKES = 100  # under way at a time: a listen queue has an end
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0  # only so that nothing hangs for ever
 
 
 class Listener(asyncio.Protocol):

@@ -6,9 +6,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +19,10 @@ import psycopg
 
 from scripts.lib.bootstrap import ROOT
 from tests.support.servers import bare_environ
+
+GATE = "gate"  # a file beside SQLite's: while it is there, slow seats wait
+AT_THE_GATE = "at-the-gate"  # another: one is waiting, or was
+GATE_LOCK = 4711  # the same on PostgreSQL, as an advisory lock
 
 
 class Scratch(Protocol):
@@ -36,8 +41,9 @@ class Scratch(Protocol):
     def holding(self, room_id: str) -> AbstractContextManager[None]:
         """Another writer holds what a commit of this room needs."""
 
-    def slow_seat(self, username: str) -> AbstractContextManager[None]:
-        """Writing the seat of this player takes about a second."""
+    def slow_seat(self, username: str) -> AbstractContextManager[Callable[[], None]]:
+        """Writing the seat of this player takes until what is returned is called. The service has
+        to run as `broken_realtime WaitsInside`."""
 
     def writing(self) -> bool:
         """Whether a slow seat is being written, inside its transaction."""
@@ -81,16 +87,24 @@ class SqliteFile:
             connection.execute("ROLLBACK")
 
     @contextmanager
-    def slow_seat(self, username: str) -> Iterator[None]:
-        count = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 5000000)"
+    def slow_seat(self, username: str) -> Iterator[Callable[[], None]]:
+        gate = self.folder / GATE
+        (self.folder / AT_THE_GATE).unlink(missing_ok=True)
+        gate.touch()
         self.rows(
             f"CREATE TRIGGER slow AFTER INSERT ON room_seats WHEN new.username = '{username}'"
-            f" BEGIN SELECT count(*) FROM ({count} SELECT i FROM n); END"
+            " BEGIN SELECT waits_at_the_gate(); END"
         )
-        yield
-        self.rows("DROP TRIGGER slow")
+        try:
+            yield partial(gate.unlink, missing_ok=True)
+        finally:
+            gate.unlink(missing_ok=True)
+            self.rows("DROP TRIGGER slow")
 
     def writing(self) -> bool:
+        return (self.folder / AT_THE_GATE).exists() and self._locked()
+
+    def _locked(self) -> bool:
         with closing(sqlite3.connect(self.file, isolation_level=None, timeout=0)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -164,22 +178,30 @@ class PostgresDatabase:
             connection.rollback()
 
     @contextmanager
-    def slow_seat(self, username: str) -> Iterator[None]:
+    def slow_seat(self, username: str) -> Iterator[Callable[[], None]]:
         with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", [GATE_LOCK])
             connection.execute(
-                "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql"
-                " AS 'BEGIN PERFORM pg_sleep(1); RETURN new; END'"
+                "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0"
+                f" AS 'BEGIN PERFORM pg_advisory_xact_lock_shared({GATE_LOCK}); RETURN new; END'"
             )
             connection.execute(
                 f"CREATE TRIGGER slow AFTER INSERT ON room_seats FOR EACH ROW"
                 f" WHEN (new.username = '{username}') EXECUTE FUNCTION dawdle()"
             )
-            yield
-            connection.execute("DROP FUNCTION dawdle() CASCADE")
+
+            def unlock() -> None:
+                connection.execute("SELECT pg_advisory_unlock_all()")
+
+            try:
+                yield unlock
+            finally:
+                unlock()
+                connection.execute("DROP FUNCTION dawdle() CASCADE")
 
     def writing(self) -> bool:
-        asleep = "datname = current_database() AND wait_event = 'PgSleep'"
-        return self.rows(f"SELECT count(*) FROM pg_stat_activity WHERE {asleep}") != [(0,)]
+        waits = "datname = current_database() AND wait_event = 'advisory'"
+        return self.rows(f"SELECT count(*) FROM pg_stat_activity WHERE {waits}") != [(0,)]
 
 
 def manage(scratch: Scratch, *arguments: str, **environ: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import deque
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from contracts.exchange import NO_BODY, Request, Response, refused
 BODY_MAX = 100
 KEEP_ALIVE_S = 5
 GRACE_S = 6  # that the server gives its callers when it ends
-STALL_S = 1.5  # while the event loop stands still
+STALL_S = 3.5  # while the event loop stands still
 TEXT = b"content-type: text/plain\r\n"
 
 
@@ -30,6 +31,7 @@ class Desk:
     def __init__(self) -> None:
         self.asked: list[Request] = []
         self.held: deque[asyncio.Future[None]] = deque()
+        self.stalls = threading.Event()
         self.service = self
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -39,6 +41,7 @@ class Desk:
         if request.path == "/bug":
             raise KeyError("what a caller wrote")
         if request.path == "/stall":
+            self.stalls.set()
             time.sleep(STALL_S)
         return NO_BODY if request.path.startswith("/stranger") else BODY_MAX
 

@@ -28,6 +28,7 @@ from realtime.engine.store import Store
 from realtime.parties.chat import ChatParty
 from realtime.parties.leet99 import Leet99
 from realtime.testing import START
+from tests.support.loops import PATIENCE_S
 
 DEFAULTS = {
     "mailbox_size": 1024,
@@ -148,7 +149,7 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], object], limit_s: float = 2.0) -> None:
+async def until(condition: Callable[[], object], limit_s: float = PATIENCE_S) -> None:
     """Wait for something that tells nobody when it happens."""
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110  there is no event to wait for

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import uvloop
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-PATIENCE_S = 2.0
+PATIENCE_S = 60.0  # only so that nothing hangs for ever
 LOOK_EVERY_S = 0.005
 
 

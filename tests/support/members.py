@@ -13,7 +13,7 @@ from tests.support.crowd import settle
 from tests.support.visits import HANDSHAKE, message
 
 SMALLEST_BUFFER = 4096
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 300.0  # only so that nothing hangs for ever
 
 
 class Member(asyncio.Protocol):

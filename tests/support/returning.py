@@ -21,7 +21,7 @@ BACKOFF, DELAY_MAX_S = 1.3, 10.0
 CLOSE_FRAME = b"\x88\x02"  # and two bytes of code
 PING_FRAME = b"\x89\x04"  # and four bytes to send back
 PONG_FRAME = b"\x8a\x84\x00\x00\x00\x00"  # and those
-TRY_LIMIT_S = 20.0
+TRY_LIMIT_S = 120.0
 SPARE_FILES = 500
 
 

@@ -29,7 +29,7 @@ from realtime.engine.orm_store import OrmStore
 from realtime.testing import START
 from tests.support.databases import PostgresDatabase, SqliteFile
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 TABLES = ("rooms", "room_journal", "room_seats")
 
 T = TypeVar("T")

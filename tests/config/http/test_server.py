@@ -14,12 +14,12 @@ import uvicorn
 from config.http import protocol
 from config.serving import server_config
 from tests.support.desk import BODY_MAX, STALL_S, Desk
-from tests.support.servers import until
+from tests.support.servers import PATIENCE_S, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: desk\r\n\r\n"
 POST = b"POST /b HTTP/1.1\r\nHost: desk\r\nContent-Length: 5\r\n\r\nhello"
 BAD = b"GET / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
-PATIENCE_S = 5
+KEEP_ALIVE_S, SHORT_S, STALLED_S = 60, 1, 3
 
 
 class Wrapped:
@@ -35,11 +35,11 @@ class Wrapped:
 class Running:
     """A server in a thread."""
 
-    def __init__(self, application, desk):
+    def __init__(self, application, desk, keep_alive_s=KEEP_ALIVE_S):
         self.desk = desk
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = self._listener.getsockname()
-        config = server_config(application, "", 0, ws="none", timeout_keep_alive=1)
+        config = server_config(application, "", 0, ws="none", timeout_keep_alive=keep_alive_s)
         self.server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self.server.run, args=([self._listener],))
 
@@ -106,8 +106,8 @@ class Talk:
         return self._file.read(1) == b""
 
 
-def served(desk):
-    return Running(desk, desk)
+def served(desk, **settings):
+    return Running(desk, desk, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +172,14 @@ class TestByEitherWay:
             assert (status, headers[b"connection"]) == (200, b"close")
             assert caller.ends()
 
-    def test_a_kept_connection_is_closed_when_nothing_comes(self, either):
-        with either.caller() as caller:
-            assert caller.says(GET).status() == 200
+    @pytest.mark.parametrize("wrap", [lambda desk: desk, Wrapped], ids=["running", "plain"])
+    def test_a_kept_connection_is_closed_when_nothing_comes(self, wrap):
+        desk = Desk()
+        with Running(wrap(desk), desk, SHORT_S) as server, server.caller() as caller:
             before = time.monotonic()
+            assert caller.says(GET).status() == 200
             assert caller.ends()
-            assert 0.8 < time.monotonic() - before < 3
+            assert time.monotonic() - before > 0.8 * SHORT_S
 
 
 def test_a_request_may_be_split_anywhere(running):
@@ -223,21 +225,33 @@ def test_slow_heads_and_bodies_come_to_an_end(running, monkeypatch):
         assert other.ends()
 
 
-def test_a_server_that_could_not_run_drops_nobody_who_was_in_time(running):
+def test_a_server_that_could_not_run_drops_nobody_who_was_in_time():
     """Found in a storm: a kept connection was closed with a request unread on it."""
-    with running.caller() as caller, running.caller() as other:
+    desk = Desk()
+    with (
+        served(desk, keep_alive_s=STALLED_S) as running,
+        running.caller() as caller,
+        running.caller() as other,
+    ):
+        assert STALL_S > STALLED_S
         assert caller.says(GET).status() == 200
         other.says(GET.replace(b"/a", b"/stall"))
-        time.sleep(STALL_S / 2)
+        desk.stalls.wait(PATIENCE_S)
         assert caller.says(GET).status() == 200
 
 
-def test_who_reads_slowly_makes_nobody_wait(running):
+def test_who_reads_slowly_makes_nobody_wait():
     large = GET.replace(b"/a", b"/large")
-    with running.caller() as slow, running.caller() as other:
+    with (
+        served(Desk(), keep_alive_s=SHORT_S) as running,
+        running.caller() as slow,
+        running.caller() as other,
+    ):
         slow.says(large * 100)  # 10 MB: more than any socket holds
-        time.sleep(1.5)  # longer than a connection is kept on which nothing happens
         assert other.says(GET).status() == 200
+        time.sleep(1.5 * SHORT_S)  # longer than a connection is kept on which nothing happens
+        with running.caller() as another:
+            assert another.says(GET).status() == 200
         assert [len(slow.hears()[2]) for _ in range(100)] == [100_000] * 100
 
 

@@ -15,8 +15,14 @@ from tests.support.faulty_store import (
     DownStore,
 )
 from tests.support.timers import bench_on
+from tests.support.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return VIRTUAL_TIME
 
 
 @pytest.fixture

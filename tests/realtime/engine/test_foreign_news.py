@@ -12,7 +12,7 @@ from realtime.core.rows import Revision
 from realtime.engine.announcements import Announcement, encode
 from realtime.engine.memory_store import MemoryStore
 from tests.support.engine import KEY, Bench, settled
-from tests.support.stores import told
+from tests.support.virtual_time import told_at_once
 
 FOREIGN = UUID(int=1)
 
@@ -58,4 +58,4 @@ def story(base: int, *, ours: bool = False, wait_s: float = 0.0) -> tuple[bool, 
         shown = any("foreign" in frame["payload"] for frame in wire.frames)
         return shown, wire.kinds.count("ROOM_SNAPSHOT")
 
-    return told(heard_before_the_first_turn())
+    return told_at_once(heard_before_the_first_turn())

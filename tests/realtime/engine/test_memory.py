@@ -22,8 +22,14 @@ from tests.support.faulty_store import (
     UnwritableStore,
 )
 from tests.support.timers import TIMERS, bench_on, plan, rang
+from tests.support.virtual_time import VIRTUAL_TIME
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend():
+    return VIRTUAL_TIME
 
 
 @pytest.fixture

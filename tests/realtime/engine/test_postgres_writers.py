@@ -134,8 +134,9 @@ def test_a_hold_that_is_given_up_leaves_the_room_to_others(postgresql):
             for _ in range(5):
                 async with first.hold(ROOM):
                     assert not await second.commit(batch(ROOM, 1))
-            hanging = asyncio.create_task(_hold_for_ever(first))
-            await asyncio.sleep(0.05)
+            holds = asyncio.Event()
+            hanging = asyncio.create_task(_hold_for_ever(first, holds))
+            await holds.wait()
             hanging.cancel()
             await asyncio.wait([hanging])
             async with second.hold(ROOM) as held:
@@ -144,6 +145,7 @@ def test_a_hold_that_is_given_up_leaves_the_room_to_others(postgresql):
     told(story())
 
 
-async def _hold_for_ever(store):
+async def _hold_for_ever(store, holds):
     async with store.hold(ROOM):
+        holds.set()
         await asyncio.Event().wait()

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from contextlib import closing
 from functools import partial
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -106,18 +105,16 @@ def test_another_writer_makes_it_busy_for_a_while(sqlite):
     on(sqlite, story)
 
 
-def test_another_writer_makes_everybody_busy_well_before_the_deadline(sqlite):
+def test_another_writer_makes_everybody_busy(sqlite):
     """Also those who waited behind a round that waited in vain: the lock is that of the file."""
 
     async def story(store):
-        began = monotonic()
         with sqlite.scratch.holding(ROOM.room_id):
             first = asyncio.create_task(store.commit(batch(ROOM)))
             await until(lambda: store._writes._began)
             later = await asyncio.gather(
                 *(store.commit(batch(key)) for key in OTHERS), return_exceptions=True
             )
-            assert monotonic() - began < 1.8
         assert {type(outcome) for outcome in later} == {Busy}
         with pytest.raises(Busy):
             await first
