@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.core.rows import Snapshot
+from realtime.core.rows import Revision, Snapshot
 from realtime.engine.asks import Confirm, DueRooms, Load, Prune
 from realtime.engine.settling import Settling
 from realtime.engine.store import Busy, Rejected, StorageUnavailable
@@ -108,7 +108,12 @@ def test_a_storage_that_goes_away_is_not_asked_for_each():
 def test_reads_are_one_question_and_states_are_fetched_for_those_who_load():
     database = ScriptedDatabase()
     found, absent, right, wrong = Settling(database).run(
-        [Load(ROOMS[0]), Confirm(ROOMS[1], 0), Confirm(ROOMS[0], 7), Confirm(ROOMS[0], 6)]
+        [
+            Load(ROOMS[0]),
+            Confirm(ROOMS[1], Revision(0, 0)),
+            Confirm(ROOMS[0], Revision(7, 0)),
+            Confirm(ROOMS[0], Revision(6, 0)),
+        ]
     )
     assert (found.version, absent, right, wrong) == (7, True, True, False)
     assert database.wanted == [{ROOMS[0]: True, ROOMS[1]: False}]
@@ -125,5 +130,5 @@ def test_a_round_may_hold_everything():
 
 def test_a_question_that_fails_harms_nobody_else():
     lost = StorageUnavailable("connection lost")
-    asked = [DueRooms(("leet99",), 9.0, 2), Confirm(ROOMS[0], 7), COMMITS[0]]
+    asked = [DueRooms(("leet99",), 9.0, 2), Confirm(ROOMS[0], Revision(7, 0)), COMMITS[0]]
     assert Settling(ScriptedDatabase(lost)).run(asked) == [lost, True, True]
