@@ -74,7 +74,7 @@ class TestReadiness:
         self, browser, django_assert_num_queries
     ):
         browser.get("/readyz")
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(2):
             browser.get("/readyz")
 
     def test_is_checked_once_for_all_who_ask_at_once(
@@ -82,7 +82,7 @@ class TestReadiness:
     ):
         browser.get("/readyz")
         realtime.asked.clear()
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(2):
             answers = async_to_sync(ask)(300)
         assert {answer.json()["status"] for answer in answers} == {"ok"}
         assert len(realtime.asked) == 1
