@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import commits, compare, crowds, frames, lobby, machine, processes
+from benchmarks import commits, compare, crowds, frames, lobby, machine, memory, processes
 from benchmarks.cores import CLIENTS, pinned
 from benchmarks.load import NoFigures
 from scripts.lib.bootstrap import ROOT, say
@@ -30,6 +30,7 @@ PROGRAMS = {
     "processes": Program(processes.measure, 5, "one realtime process, and two that share rooms"),
     "frames": Program(frames.measure, 0.5, "microseconds for each WebSocket frame that is read"),
     "crowds": Program(crowds.measure, 45, "10,000 idle sockets, and members that never read"),
+    "memory": Program(memory.measure, 3, "memory after 30,000 rooms were made and are gone"),
     "commits": Program(commits.measure, 2, "commits per second of each store"),
 }
 

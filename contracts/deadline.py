@@ -39,8 +39,10 @@ class Deadline:
         self._at = None
 
     def close(self) -> None:
-        """There will be none any more."""
+        """There will be none any more. Its owner is let go of: the two would keep each other until
+        the collector comes."""
         self._at = None
+        self._passed = _nobody
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -64,3 +66,7 @@ class Deadline:
         else:
             self._at = None
             self._passed()
+
+
+def _nobody() -> None:
+    """Told in the place of an owner that has ended."""

@@ -75,8 +75,9 @@ class RequestParser:
         self._fed = 0  # bytes since the last progress
 
     def close(self) -> None:
-        """Nothing more will be fed. The parser knows us, and we know it: nobody else ends that."""
-        del self._parser
+        """Nothing more will be fed. The parser and the connection know us, and we know them: nobody
+        else ends that."""
+        del self._parser, self._route, self._take
 
     @property
     def in_body(self) -> bool:

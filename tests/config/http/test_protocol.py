@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -656,3 +658,21 @@ class TestAWebSocket:
         sent = HANDSHAKE.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\nhello")
         assert await caller.hears(sent[:at], sent[at:] + GET) == [200, 200]
         assert caller.bodies == [b"GET /socket hello", b"GET /a "]
+
+
+class TestItsEnd:
+    @pytest.mark.parametrize("last", [GET, GET[:20], b"nonsense\r\n\r\n"])
+    async def test_leaves_no_garbage(self, caller, last):
+        """What a connection was made of dies of its last reference; nothing is to be collected."""
+        gc.collect()
+        gc.disable()
+        try:
+            await caller.hears(GET, last)
+            remains = weakref.ref(caller.protocol)
+            if not caller.wire.closing:
+                caller.wire.abort()
+            await caller.hears()
+            del caller.protocol, caller.wire.protocol  # as a transport of a loop's lets go
+            assert remains() is None
+        finally:
+            gc.enable()
