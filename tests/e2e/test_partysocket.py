@@ -20,7 +20,7 @@ import pytest
 from config import env
 from tests.e2e.conftest import both_tiers
 from tests.support.node import Page
-from tests.support.servers import until
+from tests.support.servers import PATIENCE_S, until
 from tests.support.site import Site, refusal
 
 pytestmark = pytest.mark.usefixtures("node")
@@ -344,7 +344,7 @@ def a_match_goes_on(site, outage, match_s):
             assert players(again) == players(seen) | {"Bot 2": lost}
             assert host_of(again) == "alice"
 
-        ends = [page.next("MATCH_END")["payload"] for page in (alice, bob)]
+        ends = [end_of(page, match_s) for page in (alice, bob)]
         for page in (alice, bob):
             assert page.heard_at - ends_at > -0.1
             update = page.receive()
@@ -364,6 +364,13 @@ def a_match_goes_on(site, outage, match_s):
             assert page.kinds.count("MATCH_END") == 1
             assert all(map(counts_without_gap, page.sockets))
             assert count_upwards(page.frames)
+
+
+def end_of(page, match_s):
+    """What is said when the match is over, which may take as long as it."""
+    while (frame := page.receive(match_s + PATIENCE_S))["type"] != "MATCH_END":
+        pass
+    return frame["payload"]
 
 
 def they_talk(alice, bob):
