@@ -82,7 +82,8 @@ class Careless(Party):
     slug = "careless"
     State = Number
 
-    deed: Callable[[Room], object]  # what goes wrong
+    def __init__(self) -> None:
+        self.deed: Callable[[Room], object] = lambda room: None
 
     @message("GO")
     def go(self, room: Room, player: Player) -> None:

@@ -70,12 +70,12 @@ async def live(bench: Bench, last: Callable[[], Command]) -> None:
     await until(lambda: last() == Alarm("host"))
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def recorded(entry: Entry, known: dict[str, list[str]]) -> dict[str, list[str]]:
     """Who was connected: what the journal says, else what is known."""
     return known if entry.connected is UNSET else entry.connected
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_journal_that_was_read_back_makes_the_same_state(kind, request):
     place = request.getfixturevalue(kind)
 
