@@ -145,7 +145,11 @@ class OrmStore:
 
     def _returned(self) -> None:
         """In a thread: storage may be another one than before."""
-        self._loop.call_soon_threadsafe(lambda: self._notice())
+        self._loop.call_soon_threadsafe(self._doubt)
+
+    def _doubt(self) -> None:
+        self._check_again_at = 0.0
+        self._notice()
 
     async def beat(self, process: str) -> frozenset[str]:
         return await self._beat(process, self._lives_s) if self.shared else frozenset()

@@ -32,7 +32,8 @@ PLACE = """
 
 FIND = """
     SELECT party, code, room_id, version,
-        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END, tag, updated_at
+        CASE WHEN json_extract(wanted.value, '$[2]') THEN state ELSE x'' END, tag,
+        CAST(updated_at AS TEXT)
     FROM json_each(?) AS wanted
     JOIN rooms ON party = json_extract(wanted.value, '$[0]')
         AND code = json_extract(wanted.value, '$[1]')"""

@@ -102,9 +102,9 @@ def timestamp(at: float | None) -> str | None:
     return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat(" ")
 
 
-def seconds(at: datetime) -> float:
-    """Seconds since the epoch, of a time as Django's converters read it from SQLite."""
-    return at.replace(tzinfo=UTC).timestamp()
+def seconds(at: str) -> float:
+    """Seconds since the epoch, of a time as `timestamp` writes it."""
+    return datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp()
 
 
 def _columns(commit: Commit) -> Values:

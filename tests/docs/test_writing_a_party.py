@@ -15,6 +15,7 @@ from config.env import VARIABLES
 from contracts.limits import PLAYER_CAP_MAX
 from realtime.core.alarms import RETRIES_S
 from realtime.core.attendance import EMPTY, HOST, ROLL_CALL, SEAT
+from realtime.core.encoding import UnreadableState
 from realtime.core.surroundings import Surroundings
 from realtime.loading import UnusableParty, load_parties
 from realtime.party import Code, Party, Player, Relay, Room, RoomError, message
@@ -249,7 +250,7 @@ def test_in_production_a_wrong_assignment_is_kept_and_can_not_be_read():
     room._surroundings = Surroundings(Random, verify=False)
     room.reload(room.snapshot)
     assert room.receive("alice", "CLICK").ok
-    with pytest.raises(msgspec.ValidationError):
+    with pytest.raises(UnreadableState):
         room.restart()
 
 

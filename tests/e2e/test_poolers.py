@@ -149,7 +149,7 @@ def test_a_lobby_that_its_database_turns_away_goes_on(database, tmp_path):
     server_itself = psycopg.connect(need_postgresql(), autocommit=True)
     with server_itself as admin, both_tiers(database, tmp_path) as site:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        assert degraded(site.lobby) == "failed"
+        assert degraded(site.lobby) == "takes no connections"
         assert site.room("alice")["isHost"]
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert httpx.get(f"{site.lobby.url}/readyz").json()["status"] == "ok"
@@ -166,7 +166,7 @@ def test_so_does_one_for_which_there_is_no_connection_left(tmp_path):
         with both_tiers(database, tmp_path) as site:
             with pytest.raises(psycopg.OperationalError, match="too many clients"):
                 take_every_connection(postgres, others)
-            assert degraded(site.lobby) == "failed"
+            assert degraded(site.lobby) == "has no connection left"
             assert "too many clients" in site.lobby.said
             assert site.room("alice")["isHost"]
             others.close()

@@ -53,6 +53,9 @@ def test_nothing_is_acknowledged_and_both_say_why(site, lose):
     assert site.http.get(site.realtime.url + "/healthz").status_code == 200
     until(lambda: SENTENCE in site.realtime.said, NOTICED_S)
     assert refusal(site.summary(room["roomId"])) == (503, "STORAGE_UNAVAILABLE")
+    assert site.http.get(site.lobby.url + "/status").status_code == 503
     if lose is delete:
-        assert site.http.get(site.lobby.url + "/readyz").status_code == 503
+        ready = site.http.get(site.lobby.url + "/readyz").json()
+        assert (ready["status"], ready["checks"]["realtime"]) == ("degraded", "not ready")
+        assert ready["checks"]["migrations"] != "ok"
     assert "Traceback" not in site.realtime.said

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import weakref
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -114,6 +113,20 @@ class Socket:
         return [frame["type"] for frame in self.frames]
 
 
+IDLE_S = 4.0  # the realtime service closes what lies idle for 5 s
+
+
+class Client(httpx.Client):
+    """Closed with its last reference. It lets connections go before the services do."""
+
+    def __init__(self) -> None:
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=IDLE_S)
+        super().__init__(trust_env=False, timeout=PATIENCE_S * 3, limits=limits)
+
+    def __del__(self) -> None:
+        self.close()
+
+
 @dataclass
 class Site:
     """Both tiers on one database, or a realtime service alone."""
@@ -121,16 +134,7 @@ class Site:
     realtime: Server
     database: Scratch
     lobby: Server = cast("Server", None)  # a realtime service alone has none
-    http: httpx.Client = field(
-        default_factory=lambda: httpx.Client(
-            trust_env=False,
-            timeout=PATIENCE_S * 3,
-            limits=httpx.Limits(max_connections=None, keepalive_expiry=60),
-        )
-    )
-
-    def __post_init__(self) -> None:
-        weakref.finalize(self, self.http.close)
+    http: httpx.Client = field(default_factory=lambda: Client())
 
     # -- through the lobby ------------------------------------------------------------------
 

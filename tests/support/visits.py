@@ -92,8 +92,8 @@ class Line(asyncio.Transport):
 
     def end(self) -> None:
         """FIN."""
-        self.protocol.eof_received()  # returns nothing: it wants the line closed
-        self.close()
+        if not self.protocol.eof_received():  # it wants the line closed
+            self.close()
 
     def reset(self) -> None:
         """RST."""

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 import psycopg
 import pytest
 
+from realtime.core.rows import Revision
 from realtime.engine.store import Busy
 from realtime.testing import START
 from tests.support.stores import batch, match, on, room, seat, told
@@ -107,7 +108,7 @@ def test_a_room_that_is_referred_to_for_good_keeps_no_other(postgresql):
         await asyncio.gather(*(store.commit(expired(key)) for key in (ROOM, *OTHERS)))
         with referring(postgresql, *TO_A_ROOM, kept=True):
             await everything_pruned(store)
-        assert await store.versions([ROOM, *OTHERS]) == {ROOM: 1}
+        assert await store.versions([ROOM, *OTHERS]) == {ROOM: Revision(1, 0)}
         postgresql.rows("DELETE FROM foreign_rows RETURNING 1")
         assert not await store.prune(START)
         assert await store.confirm(ROOM, 1)
@@ -125,7 +126,7 @@ def test_nor_does_it_on_sqlite(sqlite):
             somebody.execute(f"CREATE TABLE foreign_rows (room REFERENCES rooms {deferred})")
             somebody.execute("INSERT INTO foreign_rows " + TO_A_ROOM[1])
             await everything_pruned(store)
-            assert await store.versions([ROOM, *OTHERS]) == {ROOM: 1}
+            assert await store.versions([ROOM, *OTHERS]) == {ROOM: Revision(1, 0)}
             somebody.execute("DELETE FROM foreign_rows")
         assert not await store.prune(START + 86_401)
         assert await store.confirm(ROOM, 0)
