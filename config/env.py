@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from string import Template
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 from config import kinds
 from config.kinds import Database, Kind
 from config.spellings import Illegal, require_plain, slips
+from contracts.origins import Origins
 
 DEV_SERVICE_KEY = "dev-service-key-change-me"
 DEV_SECRET_KEY = "dev-secret-key-change-me"
@@ -124,6 +126,11 @@ class Environment:
     @property
     def production(self) -> bool:
         return self.mode == "production"
+
+    @cached_property
+    def origins(self) -> Origins:
+        """The pages that this process lets in: one object, so a refused page is logged once."""
+        return Origins(self.allowed_origins, development=not self.production)
 
     @property
     def verifies_state(self) -> bool:

@@ -19,7 +19,6 @@ from contracts.bodies import Receive, Send
 from contracts.errors import Code, RoomError
 from contracts.exchange import CLOSE, NO_BODY, Request, Response
 from contracts.limits import BODY_MAX_BYTES
-from contracts.origins import Origins
 from lobby import api_urls
 from lobby.answers import refusal
 from lobby.errors import refusal_of
@@ -52,7 +51,7 @@ class LobbyService:
         self._pages = Pages()
         self._routes = Routes(api_urls.urlpatterns)
         environment: Environment = settings.GREENROOM
-        self._origins = Origins(environment.allowed_origins, development=not environment.production)
+        self._origins = environment.origins
 
     def route(self, request: Request) -> int:
         """Find the view at its path; None is a page's."""

@@ -49,7 +49,8 @@ def _refusal(serving: Runtime, scope: dict[str, Any]) -> RoomError | None:
 def _is_welcome_page(serving: Runtime, headers: dict[bytes, str]) -> bool:
     """Whether the page that the browser names, if one asked, may connect."""
     origin, host = headers.get(b"origin"), headers.get(b"host", "").encode("latin-1")
-    return serving.origins.allow_socket(None if origin is None else origin.encode("latin-1"), host)
+    page = None if origin is None else origin.encode("latin-1")
+    return serving.settings.origins.allow_socket(page, host)
 
 
 def headers_of(scope: dict[str, Any]) -> dict[bytes, str]:

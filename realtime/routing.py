@@ -21,7 +21,6 @@ from contracts.http import (
     RetryAlarms,
 )
 from contracts.limits import BODY_MAX_BYTES, SERVICE_BODY_MAX_BYTES
-from contracts.origins import Origins
 from contracts.paths import is_id
 from contracts.queries import LeaderboardQuery, MatchesQuery, RoomsQuery
 from contracts.usernames import clean_username
@@ -173,6 +172,4 @@ ROUTES = [
     Route(re.compile("/readyz"), "GET", readyz),
 ]
 environment: Environment = settings.GREENROOM
-http_application = HttpApplication(
-    ROUTES, Origins(environment.allowed_origins, development=not environment.production)
-)
+http_application = HttpApplication(ROUTES, environment.origins)

@@ -14,7 +14,6 @@ from django.conf import settings as django_settings
 
 from config.env import Environment
 from contracts.complaints import Complaints
-from contracts.origins import Origins
 from realtime.auth import ServiceKeys
 from realtime.core.surroundings import Graces, Surroundings
 from realtime.drain import SOCKETS_S, STORAGE_S, Socket, send_away
@@ -58,7 +57,6 @@ class Runtime:
         self.process = token_hex(8)
         self.hub = Hub()
         self.service_keys = ServiceKeys(settings.service_keys)
-        self.origins = Origins(settings.allowed_origins, development=not settings.production)
         self.strangers: set[Stranger] = set()
         self.peers = Peers(self.process, store, lives_s=settings.process_lives_s)
         self.time = Timekeeper(store, self.peers.interval_s, settings.commit_deadline_s)
