@@ -40,11 +40,15 @@ class Code(StrEnum):
     REALTIME_TIMEOUT = "REALTIME_TIMEOUT"
 
 
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
 class Kind(NamedTuple):
     """What every error of one code has in common."""
 
     status: int
     message: str
+    headers: Mapping[str, str] = _NONE  # of the HTTP answer
 
 
 CATALOGUE: dict[Code, Kind] = {
@@ -68,6 +72,7 @@ CATALOGUE: dict[Code, Kind] = {
         426,
         "This path is for WebSockets, and no WebSocket was asked for. If your client did ask, "
         "a proxy in between drops the headers Upgrade and Connection: let it pass them on",
+        {"Upgrade": "websocket", "Connection": "Upgrade"},  # RFC 9110, 15.5.22
     ),
     Code.RATE_LIMITED: Kind(429, "Too many requests, slow down"),
     Code.INTERNAL_ERROR: Kind(500, "Something went wrong on our side"),
@@ -77,7 +82,6 @@ CATALOGUE: dict[Code, Kind] = {
     Code.ROOM_UNREADABLE: Kind(503, "This room is of another version of the service"),
     Code.REALTIME_TIMEOUT: Kind(504, "The realtime service did not answer in time"),
 }
-UPGRADE = {"Upgrade": "websocket", "Connection": "Upgrade"}  # of a 426: RFC 9110, 15.5.22
 RETRY_AFTER_S = 1.0  # what a 503 advises when nothing better is known
 
 
@@ -103,14 +107,11 @@ class ErrorBody(msgspec.Struct, frozen=True):
     error: ErrorInfo
 
 
-_NONE: Mapping[str, str] = MappingProxyType({})
-
-
 class RoomError(Exception):
     """A refusal that a caller may read. Raised in the core, it reaches the client unchanged.
 
     `status` differs from the catalogue's only where the answer came through a gateway (502).
-    `headers` are those of the HTTP answer that say more than the body.
+    `headers` are those of the HTTP answer beside the catalogue's.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class RoomError(Exception):
         if retry_after_s is None and self.status == 503:
             retry_after_s = RETRY_AFTER_S
         self.retry_after_s = retry_after_s
-        self._headers = UPGRADE if code is Code.UPGRADE_REQUIRED else headers
+        self._headers = {**kind.headers, **headers}
         super().__init__(f"{code}: {self.message}")
 
     @property
@@ -154,7 +155,7 @@ class RoomError(Exception):
     def headers(self) -> dict[str, str]:
         """HTTP headers that belong to the answer."""
         if self.retry_after_s is None:
-            return {**self._headers}
+            return self._headers
         return {"Retry-After": str(max(1, -int(-self.retry_after_s // 1))), **self._headers}
 
     @property
