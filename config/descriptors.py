@@ -1,4 +1,4 @@
-"""Tells the operator that a process has no file descriptor left for another connection.
+"""Tell the operator that a process has no file descriptor left for another connection.
 
 libuv, which accepts connections, then accepts and closes each that comes, and tells nobody.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import resource
 import time
 from collections.abc import Callable
+
+from contracts.open_files import no_file_left
 
 LOOK_EVERY_S = 1
 SAY_EVERY_S = 60.0
@@ -19,17 +20,15 @@ logger = logging.getLogger(__name__)
 
 
 class DescriptorWatch:
-    """Looks every LOOK_EVERY_S, as uvicorn's server calls it; says it once in SAY_EVERY_S."""
+    """A callback of uvicorn's server, called every LOOK_EVERY_S. Logs once in SAY_EVERY_S."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._quiet_until = 0.0
 
     async def __call__(self) -> None:
-        """Try to open a file."""
-        try:
-            os.close(os.open(os.devnull, os.O_RDONLY))
-        except OSError as error:
+        """Log it if no file can be opened."""
+        if error := no_file_left():
             self._say(error)
 
     def _say(self, error: OSError) -> None:
@@ -45,7 +44,7 @@ class DescriptorWatch:
                 soft,
                 hard,
             )
-        elif error.errno == errno.ENFILE:
+        else:
             logger.error(
                 "this system has as many files open as it allows: new connections are closed "
                 "unanswered. Raise fs.file-max"

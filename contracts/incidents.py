@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import traceback
 from secrets import token_hex
 
 from contracts.complaints import Complaints
 from contracts.errors import Code, RoomError
-
-NO_FILE_LEFT = frozenset({errno.EMFILE, errno.ENFILE})
+from contracts.open_files import NO_FILE_LEFT
 
 logger = logging.getLogger(__name__)
 without_files = Complaints("requests for want of a file descriptor")

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import resource
-from contextlib import contextmanager
-
 import pytest
 
-from realtime.newcomers import file_left, newcomers
+from realtime.newcomers import newcomers
 from tests.support.asgi_sockets import Server
 from tests.support.engine import settled
-
-
-@contextmanager
-def no_more_files():
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+from tests.support.open_files import files_limited
 
 
 def test_there_is_nothing_to_say_while_there_are_places(story):
@@ -47,20 +35,9 @@ def test_all_places_before_join_room_are_taken(story, places):
 
 def test_no_file_may_be_opened(story):
     async def exhausted(runtime):
-        with no_more_files():
+        with files_limited(0):
             found = newcomers(runtime)
         assert found == {"sockets": "this process may open no more files"}
         assert newcomers(runtime) == {}
 
     story(exhausted)
-
-
-def test_looking_leaves_no_file_open():
-    with no_more_files():
-        assert not file_left()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    try:
-        assert all(file_left() for _ in range(512))
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
