@@ -92,13 +92,13 @@ class Runtime:
         """Open storage. Raises StorageUnavailable with a reason an operator can act on."""
         await self.store.start()
         self.listing.start()
-        self.rooms.stopwatch.start()
         try:
             await self.time.start()
             await self.watch.start()
         except (StorageUnavailable, Busy, TimeoutError) as problem:
             await asyncio.gather(self.time.close(), self.listing.close(), self.store.close())
             raise StorageUnavailable(str(problem) or "storage does not answer") from problem
+        self.rooms.stopwatch.start()
         self.clock.start()
 
     async def close(self) -> None:

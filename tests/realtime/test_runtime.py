@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
 from realtime.engine.memory_store import MemoryStore
-from realtime.engine.store import StorageUnavailable
-from realtime.runtime import Process
+from realtime.engine.store import Reading, StorageUnavailable
+from realtime.runtime import Process, Runtime
 from tests.support.engine import settled
 
 
@@ -101,3 +102,17 @@ def test_a_start_that_fails_when_its_caller_is_gone_is_tried_again_too(story):
         assert (await process.runtime()).store is store
 
     story(recovered)
+
+
+class Timeless(MemoryStore):
+    """Its clock can't be read."""
+
+    async def now(self) -> Reading | None:
+        raise StorageUnavailable("no answer")
+
+
+def test_a_start_that_fails_leaves_no_thread(settings):
+    before = {*threading.enumerate()}
+    with pytest.raises(StorageUnavailable):
+        asyncio.run(Runtime(settings.GREENROOM, Timeless()).start())
+    assert {*threading.enumerate()} <= before
