@@ -29,7 +29,7 @@ class Migrations(NamedTuple):
         return database.migrations()
 
 
-class Inspect(NamedTuple):
+class InspectDatabase(NamedTuple):
     """Asks for what keeps rooms from being kept: an Inspection."""
 
     def of(self, database: Database) -> Inspection:
@@ -123,7 +123,16 @@ class EndHold(NamedTuple):
 
 Lookup: TypeAlias = Load | Confirm
 Single: TypeAlias = (
-    Migrations | Inspect | DueRooms | Prune | Versions | Passed | Beat | Now | Hold | EndHold
+    Migrations
+    | InspectDatabase
+    | DueRooms
+    | Prune
+    | Versions
+    | Passed
+    | Beat
+    | Now
+    | Hold
+    | EndHold
 )
 Ask: TypeAlias = Lookup | Commit | Single
 Answer: TypeAlias = (

@@ -22,7 +22,7 @@ from realtime.engine.asks import (
     Beat,
     Confirm,
     DueRooms,
-    Inspect,
+    InspectDatabase,
     Load,
     Migrations,
     Now,
@@ -108,7 +108,7 @@ class OrmStore:
         try:
             if missing := await self._missing_migrations(self._writes):
                 raise StorageUnavailable(missing)
-            found = cast("Inspection", await self._writes.call(Inspect()))
+            found = cast("Inspection", await self._writes.call(InspectDatabase()))
             if found.refusal:
                 raise StorageUnavailable(found.refusal)
             if found.warning:
