@@ -14,7 +14,8 @@ from string import Template
 from typing import Any, NoReturn
 
 from config import kinds
-from config.kinds import Database, Kind
+from config.addresses import Database
+from config.kinds import Kind
 from config.spellings import Illegal, require_plain, slips
 from contracts.origins import Origins
 
@@ -28,8 +29,8 @@ class BadEnvironment(Exception):
 
 @dataclass(frozen=True)
 class Variable:
-    """One environment variable. Unset or empty: its default, where `$NAME` is an earlier one, and
-    of several values the first, and of an address one that reaches it."""
+    """One environment variable. An unset or empty one has its default, in which `$NAME` stands for
+    an earlier variable: the first of several values, and of a listener an address to reach it."""
 
     name: str
     kind: Kind
@@ -170,18 +171,18 @@ def load(environ: Mapping[str, str]) -> Environment:
 
 
 def read() -> Environment:
-    """This process's environment. A bad one ends the process: a sentence on stderr, status 2."""
+    """Read this process's environment. A bad one ends the process."""
     names = [one.name for one in VARIABLES.values()]
     for name, meant in slips(os.environ, names).items():
         print(f"greenroom: {name} is no variable of ours; is {meant} meant?", file=sys.stderr)
     try:
         return load(os.environ)
     except BadEnvironment as problem:
-        refuse(problem)
+        end_process(problem)
 
 
-def refuse(problem: BadEnvironment) -> NoReturn:
-    """End the process: a sentence on stderr, status 2."""
+def end_process(problem: BadEnvironment) -> NoReturn:
+    """End this process with a sentence on stderr and status 2."""
     print(f"greenroom: {problem}", file=sys.stderr)
     raise SystemExit(2) from None
 

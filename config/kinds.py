@@ -7,11 +7,10 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, NoReturn
 
-from config.addresses import Database, parse_database, parse_redis, parse_url
+from config.addresses import parse_database, parse_redis, parse_url
 from config.spellings import Illegal
 from contracts.origins import IllegalOrigin, parse_origin
 
-__all__ = ["Database", "Kind"]  # beside the kinds below
 PROJECT = Path(__file__).resolve().parent.parent
 UNITS_S = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 YES, NO = ("true", "yes", "1", "enabled", "y", "t"), ("false", "no", "0", "disabled", "n", "f")

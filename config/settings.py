@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 from config import env
-from config.kinds import Database
+from config.addresses import Database
 from config.postgresql.keywords import connection_keywords, session_settings
 
 GREENROOM = env.read()
@@ -115,7 +115,7 @@ def postgresql(database: Database) -> dict[str, Any]:
 try:
     DATABASES = {"default": postgresql(GREENROOM.database) if GREENROOM.database else sqlite()}
 except env.BadEnvironment as problem:
-    env.refuse(problem)
+    env.end_process(problem)
 
 
 def redis(url: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from config.addresses import Database
 from config.env import load
-from config.kinds import Database
 from tests.config.test_env import refusal
 
 IN_PLACE = "has a {!r} in its user name or password: write {} in its place."

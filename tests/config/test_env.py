@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from config import env, kinds
+from config import env
+from config.addresses import Database
 from config.env import VARIABLES, BadEnvironment, load
 from config.kinds import PROJECT
 
@@ -111,12 +112,12 @@ def test_a_database_in_its_parts():
     database = load(
         {"DATABASE_URL": "postgresql://ann:p%40ss@db:6432/rooms?sslmode=require"}
     ).database
-    assert database == kinds.Database("rooms", "db", "6432", "ann", "p@ss", {"sslmode": "require"})
+    assert database == Database("rooms", "db", "6432", "ann", "p@ss", {"sslmode": "require"})
 
 
 def test_a_database_leaves_to_the_driver_what_it_does_not_say():
     database = load({"DATABASE_URL": "postgresql://127.0.0.1/rooms"}).database
-    assert database == kinds.Database("rooms", "127.0.0.1", "", "", "")
+    assert database == Database("rooms", "127.0.0.1", "", "", "")
 
 
 def test_two_service_keys_during_a_rotation():
