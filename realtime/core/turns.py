@@ -171,11 +171,11 @@ class Turns:
         One that fails leaves no trace but this: it is tried again later, or parked. With `failure`,
         which is what became of them before, they all are.
         """
-        if self.next_alarm is None or self.next_alarm > self._now or not self._legible:
+        if self.next_alarm is None or self.next_alarm > self._now or not self._check_legible():
             return []
         rung: list[Rung] = []
         for name in alarms.names_due(self._document().alarms, self._now)[:most]:
-            if not self._legible:
+            if not self._check_legible():
                 break
             if name not in self._document().alarms:  # the one before it has cancelled it
                 continue
@@ -224,9 +224,8 @@ class Turns:
     def _rule(self, command: Command) -> Rule:
         return RULES[type(command)] if self._encoded else create
 
-    @property
-    def _legible(self) -> bool:
-        """Whether the last state kept can be read."""
+    def _check_legible(self) -> bool:
+        """Read the last state kept. Return False, and be unreadable, if that fails."""
         try:
             self._document()
         except UnreadableState:

@@ -91,7 +91,7 @@ class Rooms:
     def shown(self) -> dict[RoomKey, Revision]:
         """The rooms that are shown to somebody here, and up to which revision."""
         present = self._engine.hub.present
-        told = {key: one.showing.shown for key, one in self._actors.items() if present(key)}
+        told = {key: one.showing.revision for key, one in self._actors.items() if present(key)}
         return {key: revision for key, revision in told.items() if revision}
 
     def compare(self, key: RoomKey, told: Revision, stored: Revision) -> None:

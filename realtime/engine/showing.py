@@ -76,8 +76,8 @@ class Showing:
             self._engine.hub.broadcast(self._key, news.frame)
 
     @property
-    def shown(self) -> Revision | None:
-        """Up to which revision those here were shown the room; None when nobody was."""
+    def revision(self) -> Revision | None:
+        """The revision up to which the sockets here were shown the room; None without any."""
         return self._feed.told if self._feed else None
 
     def head(self, version: int) -> None:
