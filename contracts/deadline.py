@@ -39,8 +39,8 @@ class Deadline:
         self._at = None
 
     def close(self) -> None:
-        """There will be none any more. Its owner is let go of: the two would keep each other until
-        the collector comes."""
+        """Clear the deadline for good, and drop its owner: the two are a reference cycle, which
+        would wait for the garbage collector."""
         self._at = None
         self._passed = _nobody
         if self._timer:

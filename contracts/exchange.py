@@ -86,8 +86,10 @@ class Service(Protocol):
         """The answer. Raises nothing: a failure is an answer, too."""
 
     def refusal(self, request: Request, error: RoomError) -> Response:
-        """The answer to a request that is refused without asking the service. Of one that can't be
-        read there may be no more than the headers that came."""
+        """Return the answer to a request that is refused without asking the service.
+
+        A request that can't be read has no path, and only those headers that came.
+        """
 
 
 def refused(error: RoomError) -> Response:

@@ -10,8 +10,10 @@ from contracts.connection import Origin, origin_of
 
 
 class Call(NamedTuple):
-    """What is asked, and the id of what its answer must be about; a call can be sent again. A POST
-    shows the service key in any case."""
+    """A request to a process, which can be sent again, and the id that its answer must be about.
+
+    A POST always shows the service key; a GET does if `shows_key`.
+    """
 
     method: str
     path: str

@@ -24,7 +24,7 @@ QUESTION = Call("GET", "/readyz", shows_key=True)
 
 def state_of(answer: Answer) -> State:
     """Read the answer to QUESTION."""
-    if answer.status == 403:  # something in between that knows the key
+    if answer.status == 403:  # a proxy in between checks the key
         return "refuses the service key"
     try:
         health = read(answer, Health, "")

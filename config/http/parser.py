@@ -75,8 +75,8 @@ class RequestParser:
         self._fed = 0  # bytes since the last progress
 
     def close(self) -> None:
-        """Nothing more will be fed. The parser and the connection know us, and we know them: nobody
-        else ends that."""
+        """Feed nothing more. Ends the reference cycles with httptools' parser and the connection,
+        which would wait for the garbage collector."""
         del self._parser, self._route, self._take
 
     @property

@@ -55,8 +55,8 @@ class Prune(NamedTuple):
     entries: int
 
     def of(self, database: Database) -> bool:
-        """A row that is none of ours may refer to a room, and keeps it. The rooms before it go, and
-        it is looked at again a day later."""
+        """Delete expired rooms. A foreign key of another program keeps a room: halve the slice
+        until that room is the first one, and postpone its deletion by a day."""
         try:
             return database.prune(*self)
         except Rejected:

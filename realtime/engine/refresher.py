@@ -39,7 +39,7 @@ class Refresher:
             self._timer = None
 
     def close(self) -> None:
-        """Owe nobody anything, and let go of who is asked, which holds this one."""
+        """Owe nobody anything, and drop the owner: the two are a reference cycle."""
         self.cancel()
         self._ask = _nobody
 

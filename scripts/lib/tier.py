@@ -126,7 +126,7 @@ class Tier:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.leader.pid, signal.SIGKILL)
         self.leader.wait()
-        self.ask_to_stop()  # of whom there is nobody left: the pipe is closed
+        self.ask_to_stop()  # closes the pipe of a service that has ended
 
 
 def lead(command: list[str]) -> int:
