@@ -176,6 +176,23 @@ def test_one_that_asks_a_process_and_half_closes_is_answered(site, proxied):
     assert b"HTTP/1.1 200 " in said_to(proxied, asked)
 
 
+@pytest.mark.parametrize(
+    ("line", "header", "told"),
+    [
+        ("TRACE /status HTTP/1.1", "X-Any: 1", (b"405", b"METHOD_NOT_ALLOWED")),
+        ("POST /api/rooms HTTP/1.1", "Transfer-Encoding: gzip", (b"400", b"BAD_REQUEST")),
+        ("GET /api/rooms HTTP/1.1", "X-Long: " + "x" * 9000, (b"400", b"BAD_REQUEST")),
+    ],
+)
+def test_what_nginx_itself_refuses_is_json_that_the_page_may_read(proxied, line, header, told):
+    head = f"{line}\r\nHost: play.example.org\r\nOrigin: {ORIGIN}\r\n{header}\r\n\r\n"
+    status, code = told
+    answer = said_to(proxied, head.encode())
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b'{"error": {"code": "%b", ' % code in answer
+    assert f"\r\nAccess-Control-Allow-Origin: {ORIGIN}\r\n".encode() in answer
+
+
 # -- who calls -----------------------------------------------------------------------------------
 
 
