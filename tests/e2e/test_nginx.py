@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import ExitStack
+from socket import SHUT_WR, create_connection
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +22,7 @@ from tests.support.site import refusal, together
 from tests.support.templates import postgresql_tables
 
 ROOMS = 50
+HEARD_WITHIN_S = 15.0
 SHARE_MIN = 10  # of them, for each of two processes
 CREATES_PER_MIN = 20
 UPSTREAMS = SAMPLE.read_text().partition("\nserver {")[0]
@@ -145,6 +147,50 @@ def test_it_says_so_in_json_that_it_has_no_connection_left(tmp_path):
         assert not behind.requests
     assert refusal(answer) == (503, "REALTIME_UNAVAILABLE")
     assert answer.headers["access-control-allow-origin"] == ORIGIN
+
+
+# -- bytes on a socket ---------------------------------------------------------------------------
+
+
+def said_to(proxied, sent):
+    """All that a caller hears who sends this, and then closes its half of the connection."""
+    with create_connection(("127.0.0.1", proxied.nginx.port), HEARD_WITHIN_S) as caller:
+        caller.sendall(sent)
+        caller.shutdown(SHUT_WR)
+        return b"".join(iter(lambda: caller.recv(65536), b""))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_caller_that_has_half_closed_hears_what_was_kept(proxied, times):
+    body = b'{"username":"alice"}'
+    head = (
+        b"POST /api/rooms HTTP/1.1\r\nHost: play.example.org\r\nContent-Type: application/json\r\n"
+    )
+    create = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    assert said_to(proxied, create * times).count(b"HTTP/1.1 201 ") == times
+
+
+def test_one_that_asks_a_process_and_half_closes_is_answered(site, proxied):
+    path = f"/parties/leet99/{site.room()['roomId']}/state"
+    asked = f"GET {path} HTTP/1.1\r\nHost: play.example.org\r\n\r\n".encode()
+    assert b"HTTP/1.1 200 " in said_to(proxied, asked)
+
+
+@pytest.mark.parametrize(
+    ("line", "header", "told"),
+    [
+        ("TRACE /status HTTP/1.1", "X-Any: 1", (b"405", b"METHOD_NOT_ALLOWED")),
+        ("POST /api/rooms HTTP/1.1", "Transfer-Encoding: gzip", (b"400", b"BAD_REQUEST")),
+        ("GET /api/rooms HTTP/1.1", "X-Long: " + "x" * 9000, (b"400", b"BAD_REQUEST")),
+    ],
+)
+def test_what_nginx_itself_refuses_is_json_that_the_page_may_read(proxied, line, header, told):
+    head = f"{line}\r\nHost: play.example.org\r\nOrigin: {ORIGIN}\r\n{header}\r\n\r\n"
+    status, code = told
+    answer = said_to(proxied, head.encode())
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b'{"error": {"code": "%b", ' % code in answer
+    assert f"\r\nAccess-Control-Allow-Origin: {ORIGIN}\r\n".encode() in answer
 
 
 # -- who calls -----------------------------------------------------------------------------------
