@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connection
@@ -112,6 +114,7 @@ def _says(check: Callable[[], object]) -> str:
 
 
 def _database() -> None:
+    _require_file()
     query = "SHOW transaction_read_only" if connection.vendor == "postgresql" else "SELECT 'off'"
     with connection.cursor() as cursor:
         cursor.execute(query)
@@ -119,8 +122,18 @@ def _database() -> None:
             raise NotOk("takes no writes")
 
 
+def _require_file() -> None:
+    """SQLite would make an empty file in the place of one that was deleted."""
+    database: Any = connection
+    if database.vendor != "sqlite" or database.is_in_memory_db():
+        return
+    if not Path(database.settings_dict["NAME"]).exists():
+        connection.close()  # it has the deleted file open still
+        raise NotOk("the SQLite file is gone")
+
+
 def _tables() -> None:
-    """They are there still: SQLite makes an empty file where one was deleted."""
+    """They are there still."""
     _migrations()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")

@@ -57,5 +57,6 @@ def test_nothing_is_acknowledged_and_both_say_why(site, lose):
     if lose is delete:
         ready = site.http.get(site.lobby.url + "/readyz").json()
         assert (ready["status"], ready["checks"]["realtime"]) == ("degraded", "not ready")
-        assert ready["checks"]["migrations"] != "ok"
+        assert ready["checks"]["database"] == "the SQLite file is gone"
+        assert not file.exists(), "an empty file took its place"
     assert "Traceback" not in site.realtime.said
