@@ -101,6 +101,6 @@ def alter(site, command, *, cut=False):
         connection.execute(command)
         if cut:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"  # and wait
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
