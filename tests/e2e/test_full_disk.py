@@ -47,7 +47,7 @@ class ReadOnly:
                     how = f"SET default_transaction_read_only = {'off' if allowed else 'on'}"
                     session.execute(f"ALTER DATABASE {name} {how}")
                     session.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
                         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                     )
 

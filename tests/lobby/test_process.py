@@ -253,7 +253,7 @@ def test_is_ready_again_as_soon_as_its_database_is(place, postgresql_tables, tmp
         with psycopg.connect(need_postgresql(), autocommit=True) as other:
             name = database.url.rpartition("/")[2]
             other.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = %s",
                 [name],
             )
         assert httpx.get(process.url + "/readyz").status_code == 200

@@ -397,7 +397,7 @@ def test_a_lost_connection_is_replaced_before_anybody_notices(postgresql):
             calls = [listing.rooms("leet99", RoomsQuery(status=one)) for one in ("open", None)]
             open_rooms, rooms = await asyncio.gather(*calls)
             assert len(open_rooms.rooms) == len(rooms.rooms) == 1
-            query = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}"
+            query = f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE {ours}"
             assert postgresql.rows(query)
             await asyncio.sleep(0.05)
 
