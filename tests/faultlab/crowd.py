@@ -62,9 +62,18 @@ async def fill(lab: Lab) -> tuple[int, list[int]]:
             group.create_task(one.run(nodes[number % len(nodes)], 0, until=over.is_set))
         await eventually(lambda: all(one.entered for one in listeners))
         admitted = await _all_ask(lab, host)
-        await eventually(lambda: len({one.seq for one in listeners}) == 1)
+        await eventually(lambda: {one.seq for one in listeners} == {stored_seq(lab, host)})
+        heard = [one.seq for one in listeners]
         over.set()
-    return len(admitted), [one.seq for one in listeners]
+    return len(admitted), heard
+
+
+def stored_seq(lab: Lab, host: Admission) -> int:
+    """The last broadcast that the room has kept."""
+    query = "SELECT seq FROM rooms WHERE code = %s"
+    with lab.cluster.postgres.connect() as connection:
+        ((seq,),) = connection.execute(query, [host.room_id]).fetchall()
+    return int(seq)
 
 
 async def _all_ask(lab: Lab, host: Admission) -> list[Admission]:
