@@ -57,7 +57,7 @@ class Deadlines:
         self._running: deque[Deadline] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._excused_s = 0.0  # by how much the clock is behind the loop's
-        self._looked_at = -inf  # limits up to here have passed, and the loop has run since
+        self._looked_at = -inf  # limits up to here have passed; the loop has run since, LOOK_S on
 
     def limit(self, task: asyncio.Task[None]) -> Deadline:
         """A limit from now on, for a block of the task that is running."""
@@ -71,7 +71,8 @@ class Deadlines:
     def excuse(self, seconds: float) -> None:
         """Stop the clock for the time that turns kept the loop from everything else."""
         self._excused_s += seconds
-        self._looked_at = -inf
+        if seconds >= LOOK_S / 2:
+            self._looked_at = -inf
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time() - self._excused_s
@@ -83,16 +84,22 @@ class Deadlines:
         """End those that are late, and come back for the next."""
         self._timer = None
         self._drop_ended()
-        while self._running and self._running[0].at <= self._looked_at:
+        now = self._now()
+        # A long turn begins the look anew. Short ones, of which there is no end while volatile
+        # messages come, only lengthen it by the time that they took.
+        seen = now - self._looked_at >= LOOK_S / 2
+        while seen and self._running and self._running[0].at <= self._looked_at:
             self._running.popleft().pass_by()
             self._drop_ended()
         if not self._running:
             return
-        now = self._now()
         left_s = self._running[0].at - now
-        if left_s <= 0:
-            self._looked_at, left_s = now, LOOK_S
-        self._ring_in(left_s)
+        if left_s > 0:
+            self._ring_in(left_s)
+            return
+        if self._running[0].at > self._looked_at:
+            self._looked_at = now
+        self._ring_in(LOOK_S)
 
     def _drop_ended(self) -> None:
         while self._running and self._running[0].over:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -120,4 +121,37 @@ async def test_a_block_whose_result_came_while_the_process_stood_still_is_in_tim
     loop, result = asyncio.get_running_loop(), asyncio.Event()
     with deadlines.limit(asyncio.current_task()):
         loop.call_later(LIMIT_S, loop.call_soon, result.set)
+        await result.wait()
+
+
+async def test_short_turns_that_never_cease_put_no_limit_off(deadlines):
+    """Relays go on while storage hangs, and each of them says how long it took."""
+
+    async def relays() -> None:
+        while True:
+            deadlines.excuse(2**-13)  # such sums are exact
+            await asyncio.sleep(2**-7)
+
+    relaying = asyncio.ensure_future(relays())
+    try:
+        async with asyncio.timeout(10 * LIMIT_S):
+            ended = await limited(deadlines, 60)
+    finally:
+        relaying.cancel()
+    assert ended == pytest.approx(-LIMIT_S, abs=3 * LOOK_S)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+async def test_a_turn_within_the_last_look_begins_it_anew(deadlines, share):
+    """What came during the turn is seen before anything is broken off."""
+    loop: Any = asyncio.get_running_loop()
+    result = asyncio.Event()
+
+    def turn() -> None:
+        loop._jumping.now += 3
+        deadlines.excuse(3)
+        loop.call_later(LOOK_S / 2, result.set)
+
+    with deadlines.limit(asyncio.current_task()):
+        loop.call_later(LIMIT_S + LOOK_S * share, turn)
         await result.wait()
