@@ -100,7 +100,7 @@ def where_in_party(frame: FrameType | None) -> str:
     """The line of a party's handler that runs in this frame and, if that calls more, the innermost:
     `talk.py:39 Talk.say, in parser.py:7 parse`."""
     calls = [*_calls(frame)]
-    own = [call for call in calls if not call.f_globals["__name__"].startswith("realtime.core.")]
+    own = [call for call in calls if not _module(call).startswith("realtime.core.")]
     if not calls:
         return "an unknown place"
     outer, inner = (own or calls)[-1], calls[0]
@@ -109,9 +109,14 @@ def where_in_party(frame: FrameType | None) -> str:
 
 def _calls(frame: FrameType | None) -> Iterator[FrameType]:
     """What runs inside the engine, the innermost first."""
-    while frame and not frame.f_globals["__name__"].startswith("realtime.engine."):
+    while frame and not _module(frame).startswith("realtime.engine."):
         yield frame
         frame = frame.f_back
+
+
+def _module(frame: FrameType) -> str:
+    """The name of its module; empty for code that has none, as templates and formulas are."""
+    return str(frame.f_globals.get("__name__", ""))
 
 
 def _line(frame: FrameType) -> str:

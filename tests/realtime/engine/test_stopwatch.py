@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import sys
 import threading
 import time
 from typing import Any
@@ -17,6 +18,7 @@ from realtime.core.room import Room
 from realtime.core.roster import Player
 from realtime.core.rows import RoomKey
 from realtime.engine.memory_store import MemoryStore
+from realtime.engine.stopwatch import where_in_party
 from tests.support.engine import NOTHING, Bench, register, settled, until
 from tests.support.stores import on
 from tests.support.virtual_time import told_at_once
@@ -148,6 +150,14 @@ def test_the_log_names_where_a_slow_turn_is_while_it_runs(how, caplog):
         during,
     )
     assert re.fullmatch(r"slow/K7PQ2M: the turn took \d+\.\d\d s", after)
+
+
+def test_code_that_is_of_no_module_has_a_place_too():
+    """As templates and formulas are. The thread that asks for it lives on."""
+    frames = []
+    code = compile("look()", "formula", "eval")
+    eval(code, {"look": lambda: frames.append(sys._getframe(1))})
+    assert where_in_party(frames[0]).endswith("in formula:1 <module>")
 
 
 def test_quick_turns_are_not_worth_a_line(caplog):
