@@ -219,13 +219,14 @@ NOW = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 MIGRATIONS = "SELECT app::text, name::text FROM django_migrations"
 
-# What the statements above need; the standings of matches are read by the ORM.
+# What the statements above need; the standings of matches are read by the ORM. Seats are never
+# updated, but who locks them has to be allowed to.
 INSPECT = """
 SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool,
     (
         SELECT string_agg(privilege || ' on ' || name, ', ') FROM (VALUES
             ('rooms', '{SELECT,INSERT,UPDATE,DELETE}'::text[]),
-            ('room_seats', '{SELECT,INSERT,DELETE}'),
+            ('room_seats', '{SELECT,INSERT,UPDATE,DELETE}'),
             ('room_journal', '{SELECT,INSERT,DELETE}'),
             ('matches', '{SELECT,INSERT}'),
             ('match_players', '{SELECT,INSERT}'),

@@ -12,6 +12,7 @@ import pytest
 
 from realtime.engine.sqlite_database import SqliteDatabase
 from realtime.engine.store import StorageUnavailable
+from realtime.testing import START
 from tests.faultlab.postgres import Postgres, programs
 from tests.support.databases import PostgresDatabase, SqliteFile, manage
 from tests.support.services import LEFT_OUT, POSTGRESQL, leave_out
@@ -76,6 +77,24 @@ def test_a_role_without_rights_is_told_which(server):
         assert "SELECT" not in said
         connection.execute("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO reader")
     on(of(server, "reader"), keeps)
+
+
+def test_a_role_that_was_given_what_it_lacked_can_keep_and_prune(server):
+    with server.connect() as connection:
+        connection.execute("CREATE ROLE pruner LOGIN")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO pruner")
+        said = refusal(of(server, "pruner"))
+        lacking = said.partition("GRANT it ")[2].partition(", or let")[0]
+        for grant in lacking.split(", "):
+            connection.execute(f"GRANT {grant} TO pruner")
+    on(of(server, "pruner"), prunes)
+
+
+async def prunes(store):
+    over = room("OVER22")
+    assert await store.commit(batch(over, 0, seat("alice"), status="closed", expires_at=START))
+    assert not await store.prune(START + 1)
+    assert await store.load(over) is None
 
 
 def test_a_server_that_may_lose_what_it_took_is_used_with_a_warning(server, caplog):
