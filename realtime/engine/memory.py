@@ -90,6 +90,7 @@ class Memory:
         self._engine = engine
         self._stopwatch = stopwatch
         self._turns: AnyTurns | None = None
+        self._forgotten = 0  # times
         self._contended_until = 0.0
 
     @property
@@ -103,8 +104,10 @@ class Memory:
         return self._turns.next_alarm if self._turns else None
 
     def forget(self) -> None:
-        """Remember nothing: storage has it all, and the next batch reads it."""
+        """Remember nothing: storage has it all, and the next batch reads it. That holds for what a
+        batch under way has read, too, once it is over."""
         self._turns = None
+        self._forgotten += 1
 
     async def run(self, batch: list[Post]) -> Settled:
         """Run due alarms and the batch on what is committed, until their commit is kept.
@@ -115,6 +118,7 @@ class Memory:
         stay due.
         """
         refusals: list[Exception] = []
+        forgotten = self._forgotten
         for race in range(RACES):
             if self._contended and not (batch and is_look(batch[0])):
                 self._turns = None
@@ -125,7 +129,8 @@ class Memory:
                 basis = await self._recall(batch, first=race == 0)
                 settled = await self._try(basis, batch, refusals)
             if settled:
-                self._turns = None if basis.turns.unreadable else basis.turns
+                doubtful = basis.turns.unreadable or forgotten != self._forgotten
+                self._turns = None if doubtful else basis.turns
                 return settled
         raise Busy("other processes were first, again and again")
 

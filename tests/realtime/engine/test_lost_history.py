@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from contracts.errors import Code, RoomError
@@ -9,8 +11,8 @@ from contracts.sockets import Close
 from realtime.core.commands import Inspect
 from realtime.engine.feed import GAP_S
 from realtime.engine.store import StorageUnavailable
-from tests.support.engine import KEY, Bench, register
-from tests.support.faulty_store import SharedStore
+from tests.support.engine import KEY, Bench, register, settled
+from tests.support.faulty_store import PausedStore, SharedStore
 from tests.support.processes import (
     ROOM,
     CommonStore,
@@ -289,6 +291,23 @@ async def test_in_order_work_storage_is_not_asked_what_it_has_passed(store, sock
     for number in range(10):
         await add(sockets[number % 2])
     assert [one.value for one in sockets] == [13, 13]
+
+
+async def test_what_is_to_be_forgotten_while_a_batch_is_under_way_is_not_remembered_by_it():
+    """A store that is alone is asked for no confirmation: nobody else would notice."""
+    store = PausedStore()
+    store.gate.set()
+    bench = Bench(store)
+    await bench.create()
+    store.gate.clear()
+    joining = asyncio.ensure_future(bench.ask(register("bob")))
+    await settled()
+    bench.rooms.forget()
+    store.gate.set()
+    await joining
+    loads = store.loads
+    await bench.look()
+    assert store.loads == loads + 1
 
 
 async def test_every_commit_has_a_tag_of_its_own():
