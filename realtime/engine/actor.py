@@ -51,7 +51,7 @@ class Actor:
         self._alarm_at: float | None = None  # seconds since the epoch: what the timer waits for
         self._woken = False  # due alarms, or a change of presence, want a turn
         self._departures = Departures()
-        self.showing = Showing(key, engine, on_refresh=self._refresh, on_gap=self.wake)
+        self.showing = Showing(key, engine, deadlines, on_refresh=self._refresh, on_gap=self.wake)
         self.used_at = engine.clock()
 
     @property

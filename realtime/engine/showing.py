@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import cast
 from uuid import UUID
 
 from contracts.sockets import Close
@@ -12,6 +13,7 @@ from realtime.core.effects import Effect, Enter, RefreshSoon, ToEach
 from realtime.core.rows import Revision, RoomKey
 from realtime.engine import announcements
 from realtime.engine.announcements import Announcement, News, Relayed, announcement_of
+from realtime.engine.deadlines import Deadlines
 from realtime.engine.feed import Feed
 from realtime.engine.hub import Connection
 from realtime.engine.memory import Engine, Settled
@@ -29,6 +31,7 @@ class Showing:
         self,
         key: RoomKey,
         engine: Engine,
+        deadlines: Deadlines,
         *,
         on_refresh: Callable[[], None],
         on_gap: Callable[[], None],
@@ -37,6 +40,7 @@ class Showing:
         who missed something: then `behind` is true."""
         self._key = key
         self._engine = engine
+        self._deadlines = deadlines
         self._on_gap = on_gap
         self._refresher = Refresher(engine.limits.refresh_interval_s, on_refresh)
         self._reserve = Refresher(PEER_REFRESHES_S, self.fall_behind)
@@ -129,8 +133,9 @@ class Showing:
         """Whether storage's history is the one that was shown. Those who can't know come back."""
         if told is None:
             return True
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         try:
-            async with asyncio.timeout(self._engine.limits.commit_deadline_s):
+            with self._deadlines.limit(task):
                 return await self._engine.store.passed(self._key, told)
         except (StorageUnavailable, Busy, TimeoutError) as problem:
             self._engine.complaints.add(str(problem) or "no answer in time")

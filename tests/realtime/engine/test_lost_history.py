@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -281,6 +282,28 @@ async def test_where_storage_cannot_tell_those_who_may_have_missed_a_history_com
     await add(bob)
     await quiet(2 * GAP_S)
     assert bob.wire.code is Close.RESTART
+
+
+async def test_a_slow_turn_of_another_room_sends_nobody_away(store, exchange, sockets, monkeypatch):
+    """Storage has told in time what it has passed, and the loop could not hear it."""
+    loop: Any = asyncio.get_running_loop()
+    passed = store.passed
+    alice, bob = sockets
+
+    async def distant(key, revision):
+        for _ in range(2):
+            loop._jumping.now += 3
+            bob.process.rooms._deadlines.excuse(3)
+            await asyncio.sleep(SOON_S)
+        return await passed(key, revision)
+
+    exchange.drop_all()
+    await add(alice)
+    monkeypatch.setattr(store, "passed", distant)
+    await add(bob)
+    await quiet(10)
+    assert bob.wire.code is None
+    assert bob.value == 5
 
 
 async def test_in_order_work_storage_is_not_asked_what_it_has_passed(store, sockets, monkeypatch):
